@@ -42,6 +42,17 @@ impl Bandwidth {
         Bandwidth(u64::try_from(ppb).expect("a budget is at most 2^64 ns, its period at least 1"))
     }
 
+    /// ⌊budget / period⌋ in parts per billion: for limits, rounded against whoever draws on them.
+    ///
+    /// # Panics
+    /// If `period` is zero, which no [`crate::Reservation`] allows.
+    pub fn at_most(budget: Span, period: Span) -> Bandwidth {
+        let numerator = u128::from(budget.as_ns()) * u128::from(Self::ONE.0);
+        let ppb = numerator / u128::from(period.as_ns());
+        // Saturates beyond 2^64 ppb, 18 billion CPUs; a limit that large limits nothing.
+        Bandwidth(u64::try_from(ppb).unwrap_or(u64::MAX))
+    }
+
     /// `self - other`, or nothing where `other` is larger.
     pub const fn saturating_sub(self, other: Bandwidth) -> Bandwidth {
         Bandwidth(self.0.saturating_sub(other.0))
@@ -98,6 +109,7 @@ mod tests {
     #[test]
     fn rounds_against_the_asker() {
         assert_eq!(Bandwidth::of(Span::from_ns(1), Span::from_ns(3)).as_ppb(), 333_333_334);
+        assert_eq!(Bandwidth::at_most(Span::from_ns(1), Span::from_ns(3)).as_ppb(), 333_333_333);
         assert_eq!(Bandwidth::of(Span::from_ms(6), Span::from_ms(20)).to_string(), "30 %");
         assert_eq!(Bandwidth::of(Span::from_ms(2), Span::from_ms(3)).to_string(), "66.7 %");
     }
