@@ -1,4 +1,70 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! House rules, generated files, and checks that a compiler cannot make.
+//! `cargo xtask`: what is checked and generated beside the compiler.
 
-fn main() {}
+use std::process::ExitCode;
+
+use xtask::metadata::workspace_root;
+use xtask::{generate, house};
+
+const USAGE: &str = "\
+usage: cargo xtask check          the house rules, on the whole tree
+       cargo xtask gen            writes man pages and shell completions
+       cargo xtask gen --check    compares them with what would be written";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["check"] => check(),
+        ["gen"] => write_generated(),
+        ["gen", "--check"] => check_generated(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn check() -> anyhow::Result<ExitCode> {
+    let findings = house::check(&workspace_root())?;
+    for question in &findings.questions {
+        eprintln!("question: {question}");
+    }
+    for violation in &findings.violations {
+        println!("{violation}");
+    }
+    if findings.violations.is_empty() {
+        println!("The tree keeps the house rules.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} house rules are broken.", findings.violations.len());
+    Ok(ExitCode::FAILURE)
+}
+
+fn write_generated() -> anyhow::Result<ExitCode> {
+    for path in generate::write(&workspace_root())? {
+        println!("{path}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_generated() -> anyhow::Result<ExitCode> {
+    let differences = generate::differences(&workspace_root())?;
+    for difference in &differences {
+        println!("{difference}");
+    }
+    if differences.is_empty() {
+        println!("The generated files are up to date.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} generated files differ; run `cargo xtask gen`.", differences.len());
+    Ok(ExitCode::FAILURE)
+}
