@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use evenkeel_kernel::Tid;
 use evenkeel_kernel::process::{self, is_alive};
 use evenkeel_model::CapsuleName;
-use evenkeel_netctx::GRO_FLUSH_TIMEOUT;
+use evenkeel_netctx::{GRO_FLUSH_TIMEOUT, NAPI_DEFER_HARD_IRQS};
 use evenkeel_sched::Enforcer;
 use evenkeel_vm::VmThread;
 
@@ -43,6 +43,12 @@ fn of_netdev(netdev: &NetdevView, inside: &[Tid]) -> Vec<String> {
         let now = netdev.gro_flush_timeout_ns;
         violations.push(format!(
             "netdev {name}: gro_flush_timeout is {now} instead of {GRO_FLUSH_TIMEOUT}"
+        ));
+    }
+    if netdev.napi_defer_hard_irqs < NAPI_DEFER_HARD_IRQS {
+        let now = netdev.napi_defer_hard_irqs;
+        violations.push(format!(
+            "netdev {name}: napi_defer_hard_irqs is {now} instead of {NAPI_DEFER_HARD_IRQS}"
         ));
     }
     let strangers = netdev.kthreads.iter().filter(|tid| !inside.contains(tid));

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use evenkeel_model::{Band, CapsuleName, CpuSet, EnforcerKind, Reservation, Role};
-use evenkeel_netctx::GRO_FLUSH_TIMEOUT;
+use evenkeel_netctx::{GRO_FLUSH_TIMEOUT, NAPI_DEFER_HARD_IRQS};
 use evenkeel_theory::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -206,20 +206,24 @@ impl fmt::Display for Step {
             }
             Step::Dedicate { netdev: NetdevRecord { found, .. }, .. } => write!(
                 f,
-                "netdev {}: gro {} -> on, gro_flush_timeout {} -> {}, threaded NAPI {} -> on, \
-                 NAPI threads -> inside",
+                "netdev {}: gro {} -> on, gro_flush_timeout {} -> {}, napi_defer_hard_irqs {} -> {}, \
+                 threaded NAPI {} -> on, NAPI threads -> inside",
                 found.name,
                 on_off(found.gro),
                 found.gro_flush_timeout_ns,
                 found.gro_flush_timeout_ns.max(GRO_FLUSH_TIMEOUT),
+                found.napi_defer_hard_irqs,
+                found.napi_defer_hard_irqs.max(NAPI_DEFER_HARD_IRQS),
                 on_off(found.threaded)
             ),
             Step::Undedicate { netdev: NetdevRecord { found, .. }, .. } => write!(
                 f,
                 "netdev {}: NAPI threads -> as found, threaded NAPI on -> {}, \
-                 gro_flush_timeout {} -> {}, gro on -> {}",
+                 napi_defer_hard_irqs {} -> {}, gro_flush_timeout {} -> {}, gro on -> {}",
                 found.name,
                 on_off(found.threaded),
+                found.napi_defer_hard_irqs.max(NAPI_DEFER_HARD_IRQS),
+                found.napi_defer_hard_irqs,
                 found.gro_flush_timeout_ns.max(GRO_FLUSH_TIMEOUT),
                 found.gro_flush_timeout_ns,
                 on_off(found.gro)

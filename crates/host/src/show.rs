@@ -184,6 +184,7 @@ fn netdev_view(netdev: &NetdevRecord) -> Result<NetdevView, HostError> {
             threaded: state.threaded,
             gro: state.gro,
             gro_flush_timeout_ns: state.gro_flush_timeout,
+            napi_defer_hard_irqs: state.napi_defer_hard_irqs,
             kthreads: state.kthreads,
         },
         None => NetdevView {
@@ -192,6 +193,7 @@ fn netdev_view(netdev: &NetdevRecord) -> Result<NetdevView, HostError> {
             threaded: false,
             gro: false,
             gro_flush_timeout_ns: Span::ZERO,
+            napi_defer_hard_irqs: 0,
             kthreads: Vec::new(),
         },
     })

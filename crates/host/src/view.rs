@@ -140,6 +140,8 @@ pub struct NetdevView {
     pub gro: bool,
     /// How long GRO holds a packet for more of its flow.
     pub gro_flush_timeout_ns: Span,
+    /// How many empty polls put its interrupts off.
+    pub napi_defer_hard_irqs: u64,
     /// Its NAPI threads.
     pub kthreads: Vec<Tid>,
 }

@@ -9,12 +9,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use evenkeel_host::AttachRequest;
 use evenkeel_kernel::process;
 use evenkeel_model::{NetworkContextKind, Role, Span};
 use evenkeel_vm::{VmKind, VmRef};
-use support::{Bench, Helper, bench, cpus, has_program, snapshots, wait_until};
+use support::{Bench, Helper, bench, cpus, has_program, snapshots, wait_at_most};
 
 const GUEST_KERNEL: &str = "linux.uml";
 
@@ -47,7 +48,10 @@ fn guest(bench: &Bench) -> (Command, PathBuf) {
 }
 
 fn wait_ready(console: &PathBuf) {
-    wait_until("READY", || fs::read_to_string(console).is_ok_and(|text| text.contains("READY")));
+    // A boot takes a second or two of CPU time, of which the guest has 30 %.
+    wait_at_most(Duration::from_secs(60), "READY", || {
+        fs::read_to_string(console).is_ok_and(|text| text.contains("READY"))
+    });
 }
 
 /// Every process of the guest is in the capsule, real-time and on its CPUs.

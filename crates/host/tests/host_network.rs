@@ -52,7 +52,8 @@ fn a_veth_is_given_to_a_capsule_and_undone_exactly() {
     let name = bench.create("a", 2_000, 50);
     let plan = bench.host.plan_attach(&request(&name, &vm, &[&veth.name])).unwrap();
     let last = plan.to_string().lines().last().unwrap().to_owned();
-    let said = "gro off -> on, gro_flush_timeout 0ms -> 200us, threaded NAPI off -> on";
+    let said = "gro off -> on, gro_flush_timeout 0ms -> 200us, napi_defer_hard_irqs 0 -> 2, \
+                threaded NAPI off -> on";
     assert!(last.contains(said), "{last}");
     bench.host.apply(&plan).unwrap();
 
@@ -69,6 +70,7 @@ fn a_veth_is_given_to_a_capsule_and_undone_exactly() {
     assert_eq!(napi.evidence, format!("NAPI thread of {}", veth.name));
     assert_eq!((&view.violations, &view.warnings), (&vec![], &vec![]));
     assert_eq!(view.netdev_details[0].gro_flush_timeout_ns, Span::from_us(200));
+    assert_eq!(view.netdev_details[0].napi_defer_hard_irqs, 2);
 
     // A change of CPUs and band takes it along.
     let set = SetRequest {

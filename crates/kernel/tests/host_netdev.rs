@@ -145,6 +145,9 @@ fn place_kind_counters_and_timeout_of_a_device() {
     assert_eq!(pair.a.gro_flush_timeout().unwrap(), Span::ZERO);
     pair.a.set_gro_flush_timeout(Span::from_us(200)).unwrap();
     assert_eq!(pair.a.gro_flush_timeout().unwrap(), Span::from_us(200));
+    assert_eq!(pair.a.napi_defer_hard_irqs().unwrap(), 0);
+    pair.a.set_napi_defer_hard_irqs(2).unwrap();
+    assert_eq!(pair.a.napi_defer_hard_irqs().unwrap(), 2);
     // Segmentation is a feature of veth; hardware LRO is not, and a name that is none is refused.
     pair.a.set_feature("tx-tcp-segmentation", false).unwrap();
     assert!(!pair.a.feature("tx-tcp-segmentation").unwrap());

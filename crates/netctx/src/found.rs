@@ -23,6 +23,8 @@ pub struct NetdevFound {
     pub threaded: bool,
     /// How long GRO held a packet for more of its flow.
     pub gro_flush_timeout_ns: Span,
+    /// How many empty polls put its interrupts off.
+    pub napi_defer_hard_irqs: u64,
     /// Its NAPI threads: those it had, and those it was given, as they were when they were born.
     pub kthreads: Vec<KthreadFound>,
 }
@@ -53,6 +55,8 @@ pub struct NetdevState {
     pub threaded: bool,
     /// How long GRO holds a packet for more of its flow.
     pub gro_flush_timeout: Span,
+    /// How many empty polls put its interrupts off.
+    pub napi_defer_hard_irqs: u64,
     /// Its NAPI threads.
     pub kthreads: Vec<Tid>,
 }
@@ -67,6 +71,7 @@ pub fn inspect(name: &str, enforcer: &dyn Enforcer) -> Result<NetdevFound, Netct
         gro: netdev.gro()?,
         threaded,
         gro_flush_timeout_ns: netdev.gro_flush_timeout()?,
+        napi_defer_hard_irqs: netdev.napi_defer_hard_irqs()?,
         kthreads: Vec::new(),
     };
     if threaded {

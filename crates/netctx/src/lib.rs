@@ -18,6 +18,6 @@ mod dedicated;
 mod error;
 mod found;
 
-pub use dedicated::{GRO_FLUSH_TIMEOUT, Target, disengage, engage, state_of};
+pub use dedicated::{GRO_FLUSH_TIMEOUT, NAPI_DEFER_HARD_IRQS, Target, disengage, engage, state_of};
 pub use error::NetctxError;
 pub use found::{KthreadFound, NetdevFound, NetdevState, inspect};

@@ -131,6 +131,7 @@ pub(crate) mod tests {
                 comm,
                 state: 'S',
                 kernel_thread: exe.is_empty(),
+                exiting: false,
                 bound: false,
                 start_ticks: u64::from(pid),
                 cpu: CpuIndex(0),

@@ -41,7 +41,7 @@ pub use rt_ceiling::RtBudget;
 
 /// How long [`doctor`] watches. A thread's CPU time is brought up to date at least once a tick
 /// (10 ms at the slowest, HZ=100): over 300 ms its share is right to about 3 %, well below the
-/// [`foreign_rt`] threshold, and a person hardly notices the wait.
+/// threshold of `foreign_rt`, and a person hardly notices the wait.
 pub const WINDOW: Span = Span::from_ms(300);
 
 /// What was found.

@@ -273,10 +273,15 @@ pub fn snapshots(pid: Pid) -> BTreeMap<Tid, Snapshot> {
 }
 
 /// Waits until `done`, at most ten seconds.
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
+    wait_at_most(Duration::from_secs(10), what, done);
+}
+
+/// Waits until `done`, at most `time`.
+pub fn wait_at_most(time: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !done() {
-        assert!(Instant::now() < deadline, "waited ten seconds for: {what}");
+        assert!(Instant::now() < deadline, "waited {time:?} for: {what}");
         sleep(Duration::from_millis(2));
     }
 }

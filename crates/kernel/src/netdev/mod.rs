@@ -12,9 +12,9 @@
 
 mod error;
 mod feature;
-mod gro_flush;
 mod link;
 mod napi;
+mod polling;
 mod threaded;
 
 use std::path::PathBuf;

@@ -12,6 +12,9 @@ use crate::pseudo_file::{self, FileError};
 
 /// PF_KTHREAD (include/linux/sched.h): the thread belongs to the kernel.
 const FLAG_KERNEL_THREAD: u64 = 0x0020_0000;
+/// PF_EXITING (include/linux/sched.h): the thread is on its way out and has, or will shortly have,
+/// left its groups.
+const FLAG_EXITING: u64 = 0x4;
 /// PF_NO_SETAFFINITY: its affinity and its cgroup are fixed.
 const FLAG_BOUND: u64 = 0x0400_0000;
 
@@ -31,6 +34,9 @@ pub struct ThreadStat {
     pub state: char,
     /// Whether it is a thread of the kernel.
     pub kernel_thread: bool,
+    /// Whether it has ended or is on its way out. It counts as in the root group then, and no
+    /// group takes it; on its way out it may still wait for CPU time, throttled, for a while.
+    pub exiting: bool,
     /// Whether the kernel bound it to its CPUs: neither affinity nor cgroup can be changed.
     pub bound: bool,
     /// When it started, in ticks since boot; with the number it is an identity.
@@ -103,6 +109,7 @@ fn parse_stat(path: &Path, text: &str) -> Result<ThreadStat, FileError> {
         comm: comm.to_owned(),
         state: field(3)?.chars().next().ok_or_else(bad)?,
         kernel_thread: flags & FLAG_KERNEL_THREAD != 0,
+        exiting: flags & FLAG_EXITING != 0,
         bound: flags & FLAG_BOUND != 0,
         start_ticks: number(field(22)?).ok_or_else(bad)?,
         cpu: CpuIndex(number(field(39)?).ok_or_else(bad)?),
