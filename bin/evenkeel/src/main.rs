@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The command line of Evenkeel.
+//! The command line of Evenkeel: one call into the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    evenkeel::main(std::env::args_os())
+}

@@ -1,0 +1,181 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_evenkeel_global_optspecs
+    string join \n color= h/help V/version
+end
+
+function __fish_evenkeel_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_evenkeel_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_evenkeel_using_subcommand
+    set -l cmd (__fish_evenkeel_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -s V -l version -d 'Print version'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand doctor" -l window -d 'How long to watch foreign real-time threads and stolen time' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand doctor" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand doctor" -l json -d 'Print one JSON object (evenkeel.doctor.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "attach" -d 'Put a running virtual machine into a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "detach" -d 'Take a virtual machine out of its capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "set" -d 'Change the reservation of a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "show" -d 'Show a capsule: its reservation, its supply, and every thread inside'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "list" -d 'List the capsules of this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and not __fish_seen_subcommand_from create attach detach set show list delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l budget -d 'CPU time granted in each period, on each CPU; a unit is required: 6ms, 1.5ms, 500us' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l period -d 'Length of a period, 1ms to 10s' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l cpus -d 'CPUs on which the budget is reserved, as a list: 0, 0-3 or 0-3,8' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l parent -d 'Take the reservation out of that of capsule PARENT' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l enforcer -d 'What makes the kernel honour it: auto, rtgroup, or quota (a cap, no guarantee)' -r -f -a "auto\t'The strongest that gives a guarantee'
+rtgroup\t'Real-time groups'
+quota\t'Fair-class quota: a cap, no guarantee'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l dry-run -d 'Print what would be done, with the values before and after, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l json -d 'Print one JSON object (evenkeel.plan.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -l netdev -d 'A network device that serves only this VM (a virtual function, a veth); may be repeated' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -l context -d 'Whose thread does the packet work: shared or dedicated' -r -f -a "shared\t'Softirq, as hosts do it today'
+dedicated\t'The VM\'s own NAPI thread, inside the capsule'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -l dry-run -d 'Print what would be done, with the values before and after, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -l json -d 'Print one JSON object (evenkeel.plan.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from attach" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from detach" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from detach" -l dry-run -d 'Print what would be done, with the values before and after, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from detach" -l json -d 'Print one JSON object (evenkeel.plan.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from detach" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l budget -d 'New CPU time in each period, on each CPU' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l period -d 'New length of a period, 1ms to 10s' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l cpus -d 'New CPUs, as a list: 0, 0-3 or 0-3,8' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l dry-run -d 'Print what would be done, with the values before and after, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -l json -d 'Print one JSON object (evenkeel.plan.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from show" -l sample -d 'How long to watch the supply; 0s does not watch' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from show" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object (evenkeel.capsule-show.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from list" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object (evenkeel.capsule-list.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from delete" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from delete" -l dry-run -d 'Print what would be done, with the values before and after, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from delete" -l json -d 'Print one JSON object (evenkeel.plan.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "attach" -d 'Put a running virtual machine into a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "detach" -d 'Take a virtual machine out of its capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "set" -d 'Change the reservation of a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a capsule: its reservation, its supply, and every thread inside'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the capsules of this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l budget -d 'CPU time granted in each period, on each CPU; a unit is required: 6ms, 1.5ms, 500us' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l period -d 'Length of a period, 1ms to 10s' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l cpus -d 'CPUs on which the budget is reserved, as a list: 0, 0-3 or 0-3,8' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l parent -d 'Take the reservation out of that of capsule PARENT' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l enforcer -d 'What makes the kernel honour it: auto, rtgroup, or quota (a cap, no guarantee)' -r -f -a "auto\t'The strongest that gives a guarantee'
+rtgroup\t'Real-time groups'
+quota\t'Fair-class quota: a cap, no guarantee'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l netdev -d 'A network device that serves only this command\'s VM; may be repeated' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l dry-run -d 'Print what would be done before the command starts, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l json -d 'With --dry-run print one JSON object (evenkeel.plan.v1); errors as JSON, too'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and not __fish_seen_subcommand_from list help" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List the virtual machines that run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from list" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object (evenkeel.vm-list.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the virtual machines that run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l out -d 'Directory of the results, in which an earlier report is replaced; ./lab-results/TIME if left out' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l guest -d 'What boots the guests: uml or qemu' -r -f -a "uml\t'user-mode-linux'
+qemu\t'QEMU'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l seed -d 'Order of the measured points; the same seed measures in the same order' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l quick -d 'A tenth of the measurements: to see that it works, not to judge by'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l dry-run -d 'Print what would be run or removed, and change nothing'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l json -d 'Print one JSON object (evenkeel.lab.EXPERIMENT.v1; demo and all: evenkeel.lab.results.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand completions" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "attach" -d 'Put a running virtual machine into a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "detach" -d 'Take a virtual machine out of its capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "set" -d 'Change the reservation of a capsule'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "show" -d 'Show a capsule: its reservation, its supply, and every thread inside'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "list" -d 'List the capsules of this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from vm" -f -a "list" -d 'List the virtual machines that run on this host'
