@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use evenkeel_kernel::netdev;
-use evenkeel_lab::guest::{GuestKind, SINK_PORT};
+use evenkeel_lab::guest::{GuestKind, SINK_PORT, SinkWork};
 use evenkeel_lab::{LabError, Layout, Testbed, VmSpec};
 use evenkeel_model::{NetworkContextKind, Role, Span};
 use evenkeel_vm::{VmRef, resolve};
@@ -34,7 +34,7 @@ fn a_qemu_guest_receives_in_its_capsule() {
     assert!(a.run("uname -r", PATIENCE).unwrap().contains("cloud"), "a Debian kernel");
     let vm = resolve(&VmRef::Pid(a.main_process().pid)).unwrap();
     assert!(vm.threads.iter().any(|thread| thread.role == Role::Vcpu && thread.recognised));
-    a.start_sink(testbed.program()).unwrap();
+    a.start_sink(testbed.program(), SinkWork::Discard).unwrap();
     let address = testbed.address("a").unwrap();
     let before = testbed.supply("a").unwrap();
     let start = Instant::now();

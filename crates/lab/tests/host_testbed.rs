@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use evenkeel_kernel::netdev::{self, NetdevStats};
 use evenkeel_kernel::packet::PacketSender;
 use evenkeel_kernel::sched::{Policy, current_tid, sched_attr};
-use evenkeel_lab::guest::{GuestKind, SINK_PORT, SpinnerKind, WEB_PORT};
+use evenkeel_lab::guest::{GuestKind, SINK_PORT, SinkWork, SpinnerKind, WEB_PORT};
 use evenkeel_lab::{LabError, Layout, SINK, Testbed, VmSpec};
 use evenkeel_model::{NetworkContextKind, Span};
 
@@ -90,7 +90,7 @@ fn stream(testbed: &Testbed, vm: &str, duration: Duration) -> f64 {
 /// The client's stack hands over segments of up to 64 kB; the port of the NIC's switch cuts them.
 /// Measured on the machine this was written on: 1496 to 1498 bytes a frame at 1.5 to 2.3 Gb/s.
 fn frames_of_1500_bytes_reach_the_guests_function(testbed: &Testbed) {
-    testbed.guest("a").unwrap().start_sink(testbed.program()).unwrap();
+    testbed.guest("a").unwrap().start_sink(testbed.program(), SinkWork::Discard).unwrap();
     stream(testbed, "a", Duration::from_millis(200));
     let (before, other_before) = (arrived(testbed, "a"), arrived(testbed, "b"));
     let rate = stream(testbed, "a", Duration::from_secs(1));

@@ -13,7 +13,7 @@ use super::window::{Probe, median_of, per_second, ratio, spread};
 use super::{SETTLE, Session, WINDOW, urgency};
 use crate::error::LabError;
 use crate::generator::tcp_flow::{FlowCounters, TcpFlow};
-use crate::guest::SpinnerKind;
+use crate::guest::{SinkWork, SpinnerKind};
 use crate::measurement::{
     Neighbour, NeighbourKind, NeighbourPoint, NeighbourRun, NeighbourSummary,
 };
@@ -96,8 +96,9 @@ pub fn run(session: &mut Session, plan: &Plan) -> Result<Neighbour, LabError> {
     let (mut testbed, spinners) =
         session.testbed(&steps, vms, NetworkContextKind::Dedicated, false)?;
     let client_cpu = session.layout.client_cpu;
-    let flow = sink_flow(&testbed, A, urgency::measured_flow(client_cpu))?;
-    let neighbour_flow = sink_flow(&testbed, B, urgency::neighbour_flow(client_cpu))?;
+    let flow = sink_flow(&testbed, A, SinkWork::Discard, urgency::measured_flow(client_cpu))?;
+    let neighbour_flow =
+        sink_flow(&testbed, B, SinkWork::Discard, urgency::neighbour_flow(client_cpu))?;
     flow.resume();
     if plan.kinds.contains(&NeighbourKind::Compute) {
         // Started once: from here on it is let go and held by signals inside the guest.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `share`: throughput of one VM against its own budget, after Fig. 1b of the paper. One VM, one
-//! flow that never stops, the budget changed under it.
+//! flow that never stops, the budget changed under it. The VM digests what it receives, so that its
+//! CPU time and not the network's round trip decides.
 
 use evenkeel_model::{NetworkContextKind, Reservation, Span};
 
@@ -8,7 +9,7 @@ use super::window::{Probe, median_of};
 use super::{SETTLE, Session, WINDOW, urgency};
 use crate::error::LabError;
 use crate::generator::tcp_flow::{TcpFlow, connect};
-use crate::guest::SINK_PORT;
+use crate::guest::{SINK_PORT, SinkWork};
 use crate::measurement::{Share, SharePoint, ShareRun, ShareSummary};
 use crate::seed::Order;
 use crate::statistics::line;
@@ -59,7 +60,7 @@ pub fn run(session: &mut Session, plan: &Plan) -> Result<Share, LabError> {
     let (mut testbed, spinners) =
         session.testbed(&steps, vms, NetworkContextKind::Dedicated, false)?;
     let client_cpu = session.layout.client_cpu;
-    let flow = sink_flow(&testbed, VM, urgency::measured_flow(client_cpu))?;
+    let flow = sink_flow(&testbed, VM, SinkWork::Digest, urgency::measured_flow(client_cpu))?;
     flow.resume();
     let epoch = steps.begin().moment();
     let probe = Probe { vm: VM, flow: &flow, spinners: &spinners, client_cpu, epoch };
@@ -83,9 +84,10 @@ pub fn run(session: &mut Session, plan: &Plan) -> Result<Share, LabError> {
 pub(super) fn sink_flow(
     testbed: &Testbed,
     vm: &str,
+    work: SinkWork,
     placement: crate::generator::Placement,
 ) -> Result<TcpFlow, LabError> {
-    testbed.guest(vm)?.start_sink(testbed.program())?;
+    testbed.guest(vm)?.start_sink(testbed.program(), work)?;
     let peer = std::net::SocketAddrV4::new(testbed.address(vm)?, SINK_PORT);
     let stream = testbed.in_client(|| connect(peer))??;
     Ok(TcpFlow::start(stream, peer, placement)?)

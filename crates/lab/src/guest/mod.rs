@@ -32,6 +32,7 @@ pub use self::console::GuestOutput;
 pub use self::error::GuestError;
 pub use self::program::GuestProgram;
 pub use self::service::{SINK_PORT, SpinnerKind, WEB_PORT};
+pub use self::sink::SinkWork;
 
 pub(crate) use self::files::write_files;
 pub(crate) use self::process::{MARK_PREFIX, Marks, end_all};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use evenkeel_model::Span;
 
-use super::sink;
+use super::sink::{self, SinkWork};
 use crate::generator::budget_spinner::spin;
 
 /// How guests call the lab's program.
@@ -42,16 +42,20 @@ impl GuestProgram {
     }
 }
 
-/// What the hidden verb does: `sink PORT` receives TCP streams and throws them away, for ever;
+/// What the hidden verb does: `sink PORT discard|digest` receives TCP streams, for ever;
 /// `spin LENGTH OFF PATIENCE` (nanoseconds) spins and prints what it saw of itself, as JSON.
 pub fn main(arguments: &[String]) -> io::Result<()> {
     let usage = || {
-        let words = "usage: lab-guest sink PORT | lab-guest spin LENGTH OFF PATIENCE";
+        let words =
+            "usage: lab-guest sink PORT discard|digest | lab-guest spin LENGTH OFF PATIENCE";
         io::Error::new(io::ErrorKind::InvalidInput, words)
     };
     let span = |text: &String| text.parse().map(Span::from_ns).map_err(|_| usage());
     match arguments {
-        [verb, port] if verb == "sink" => sink::serve(port.parse().map_err(|_| usage())?),
+        [verb, port, work] if verb == "sink" => {
+            let work = SinkWork::of(work).ok_or_else(usage)?;
+            sink::serve(port.parse().map_err(|_| usage())?, work)
+        }
         [verb, length, off, patience] if verb == "spin" => {
             let record = spin(span(length)?, span(off)?, span(patience)?);
             serde_json::to_writer(io::stdout(), &record).map_err(io::Error::from)
@@ -70,14 +74,21 @@ mod tests {
             path: "/opt/even keel/evenkeel".into(),
             arguments: vec!["lab-guest".to_owned()],
         };
-        let command = program.command(&["sink", "5001"]);
-        assert_eq!(command, "'/mnt/program/evenkeel' 'lab-guest' 'sink' '5001'");
+        let command = program.command(&["sink", "5001", "discard"]);
+        assert_eq!(command, "'/mnt/program/evenkeel' 'lab-guest' 'sink' '5001' 'discard'");
         assert_eq!(program.directory(), Path::new("/opt/even keel"));
     }
 
     #[test]
     fn other_words_are_refused() {
-        for words in [&[][..], &["sink"], &["sink", "x"], &["source", "1"], &["spin", "1", "2"]] {
+        for words in [
+            &[][..],
+            &["sink"],
+            &["sink", "x", "digest"],
+            &["sink", "1", "x"],
+            &["source", "1"],
+            &["spin", "1", "2"],
+        ] {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             assert!(main(&words).is_err());
         }

@@ -4,7 +4,7 @@
 use evenkeel_model::Span;
 
 use super::files::quote;
-use super::{Guest, GuestError, GuestProgram};
+use super::{Guest, GuestError, GuestProgram, SinkWork};
 
 /// The port of the TCP sink in a guest; the one iperf uses.
 pub const SINK_PORT: u16 = 5001;
@@ -66,9 +66,9 @@ impl Guest {
     }
 
     /// Starts the TCP sink and waits until it listens on [`SINK_PORT`].
-    pub fn start_sink(&self, program: &GuestProgram) -> Result<(), GuestError> {
+    pub fn start_sink(&self, program: &GuestProgram, work: SinkWork) -> Result<(), GuestError> {
         let port = SINK_PORT.to_string();
-        self.start("sink", &format!("exec {}", program.command(&["sink", &port])))?;
+        self.start("sink", &format!("exec {}", program.command(&["sink", &port, work.as_str()])))?;
         self.run(&format!("port_wait {port}"), START_TIMEOUT).map(drop)
     }
 
