@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Layered queueing networks (LQNs): software and hardware servers that call each other, and what
+//! they wait for.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | processor | what executes: a CPU, a NIC engine, a link, or a pure delay |
+//! | task | a server (or load generator) with threads that runs on one processor |
+//! | entry | one service of a task; it has up to three phases |
+//! | phase 1 | what a caller waits for; phases 2 and 3 run after the reply |
+//! | call | synchronous (caller blocks), asynchronous, or forwarded (another server replies) |
+//! | reference task | a task nobody calls: its threads cycle for ever and are the load |
+//!
+//! Build a [`Model`] with [`Builder`], or read one with [`text::read`] or [`xml::read`]; both give
+//! the same checked value. Solve it with [`mva::solve`] (analytic, milliseconds) or
+//! [`sim::simulate`] (discrete events, confidence intervals). Both give [`Results`].
+//!
+//! Part of the pure ring: no I/O, no clock, no threads. Times are plain numbers in a unit the
+//! model chooses; rates are per that unit.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod check;
+mod error;
+mod model;
+mod results;
+
+pub use builder::Builder;
+pub use error::{Element, ElementKind, ModelError, Problem};
+pub use model::{
+    Call, CallKind, CallOrder, Entry, EntryId, Forward, Group, GroupId, Limits, Model,
+    Multiplicity, PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task,
+    TaskDiscipline, TaskId,
+};
+pub use results::{
+    CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
+};
