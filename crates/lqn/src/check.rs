@@ -84,7 +84,8 @@ fn names<'a>(
 ) -> Result<(), ModelError> {
     let mut seen = HashSet::new();
     for (name, line) in of {
-        if name.is_empty() || name.len() > Limits::NAME_BYTES_MAX {
+        let odd = |c: char| c.is_control() || c == '"' || c == '\\';
+        if name.is_empty() || name.len() > Limits::NAME_BYTES_MAX || name.contains(odd) {
             return Err(ModelError::new(kind, name, line, Problem::Name));
         }
         if !seen.insert(name) {

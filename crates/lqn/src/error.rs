@@ -62,7 +62,10 @@ pub enum Problem {
     #[error("has the name of another one")]
     Duplicate,
     /// The name is empty or too long.
-    #[error("needs a name of 1 to {} bytes", crate::Limits::NAME_BYTES_MAX)]
+    #[error(
+        "needs a name of 1 to {} bytes without quotes and control characters",
+        crate::Limits::NAME_BYTES_MAX
+    )]
     Name,
     /// A number is out of range.
     #[error("{what} is {value}: must be {allowed}")]

@@ -24,7 +24,11 @@ mod builder;
 mod check;
 mod error;
 mod model;
+mod read_error;
 mod results;
+pub mod sim;
+pub mod text;
+pub mod xml;
 
 pub use builder::Builder;
 pub use error::{Element, ElementKind, ModelError, Problem};
@@ -33,6 +37,7 @@ pub use model::{
     Multiplicity, PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task,
     TaskDiscipline, TaskId,
 };
+pub use read_error::ReadError;
 pub use results::{
     CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
 };

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reads the sections of the text format into a [`Builder`].
+
+use std::collections::HashMap;
+
+use super::expression;
+use super::lexer::{Token, tokens};
+use crate::builder::Builder;
+use crate::model::{
+    CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
+    ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
+};
+use crate::read_error::ReadError;
+
+/// Reads a model.
+///
+/// # Errors
+/// [`ReadError`], with the line and the element.
+pub fn read(text: &str) -> Result<Model, ReadError> {
+    if text.len() > Limits::FILE_BYTES_MAX {
+        return Err(ReadError::TooLarge(text.len()));
+    }
+    let tokens = tokens(text)?;
+    let mut parser = Parser {
+        c: Cursor { tokens: &tokens, at: 0 },
+        b: Builder::new(""),
+        variables: HashMap::new(),
+        processors: HashMap::new(),
+        groups: HashMap::new(),
+        tasks: HashMap::new(),
+        entries: HashMap::new(),
+    };
+    parser.file()?;
+    Ok(parser.b.build()?)
+}
+
+/// A place in the tokens.
+pub(super) struct Cursor<'a> {
+    tokens: &'a [(Token<'a>, u32)],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn ahead(&self, by: usize) -> Token<'a> {
+        // The last token is always Eof and is never passed.
+        self.tokens.get(self.at + by).map_or(Token::Eof, |t| t.0)
+    }
+    pub(super) fn peek(&self) -> Token<'a> {
+        self.ahead(0)
+    }
+    pub(super) fn line(&self) -> u32 {
+        self.tokens.get(self.at).map_or(0, |t| t.1)
+    }
+    pub(super) fn next(&mut self) -> Token<'a> {
+        let token = self.peek();
+        if token != Token::Eof {
+            self.at += 1;
+        }
+        token
+    }
+    pub(super) fn symbol(&mut self, symbol: &'static str) -> Result<(), ReadError> {
+        let line = self.line();
+        match self.next() {
+            Token::Symbol(s) if s == symbol => Ok(()),
+            found => Err(ReadError::syntax(line, &format!("\"{symbol}\""), found)),
+        }
+    }
+    /// A name; the format lets names be numbers.
+    fn name(&mut self, what: &str) -> Result<&'a str, ReadError> {
+        let line = self.line();
+        match self.next() {
+            Token::Name(s) | Token::Integer(s) | Token::Text(s) => Ok(s),
+            found => Err(ReadError::syntax(line, &format!("the name of {what}"), found)),
+        }
+    }
+    /// The list ends here.
+    fn end(&mut self) -> Result<(), ReadError> {
+        let line = self.line();
+        match self.next() {
+            Token::End => Ok(()),
+            found => Err(ReadError::syntax(line, "the end of the list (-1)", found)),
+        }
+    }
+    fn is_name(&self, name: &str) -> bool {
+        self.peek() == Token::Name(name)
+    }
+}
+
+struct Parser<'a> {
+    c: Cursor<'a>,
+    b: Builder,
+    variables: HashMap<String, f64>,
+    processors: HashMap<&'a str, ProcessorId>,
+    groups: HashMap<&'a str, GroupId>,
+    tasks: HashMap<&'a str, TaskId>,
+    entries: HashMap<&'a str, EntryId>,
+}
+
+impl<'a> Parser<'a> {
+    fn file(&mut self) -> Result<(), ReadError> {
+        while let Token::Variable(name) = self.c.peek() {
+            self.assignment(name)?;
+        }
+        if self.c.is_name("G") {
+            self.general()?;
+        }
+        self.section("P", "processors", Self::processor)?;
+        if self.c.is_name("U") {
+            self.section("U", "groups", Self::group)?;
+        }
+        self.section("T", "tasks", Self::task)?;
+        self.section("E", "entries", Self::entry)?;
+        if self.c.is_name("A") {
+            let line = self.c.line();
+            return Err(ReadError::unsupported(line, "section \"A\"", "an activity graph"));
+        }
+        // What follows asks the original tools for reports and convergence of variables.
+        while matches!(self.c.peek(), Token::Name("R" | "C")) {
+            while !matches!(self.c.next(), Token::End | Token::Eof) {}
+        }
+        match self.c.peek() {
+            Token::Eof => Ok(()),
+            found => Err(ReadError::syntax(self.c.line(), "the end of the file", found)),
+        }
+    }
+
+    fn assignment(&mut self, name: &str) -> Result<(), ReadError> {
+        self.c.next();
+        let line = self.c.line();
+        if self.c.peek() == Token::Symbol(",") {
+            return Err(ReadError::unsupported(line, name, "a variable with several values"));
+        }
+        self.c.symbol("=")?;
+        match self.c.peek() {
+            Token::Symbol("[") => {
+                return Err(ReadError::unsupported(line, name, "a variable with several values"));
+            }
+            // Names of solvers and the like.
+            Token::Text(_) => {
+                self.c.next();
+            }
+            _ => {
+                let value = expression::value(&mut self.c, &self.variables)?;
+                self.variables.insert(name.to_owned(), value);
+            }
+        }
+        Ok(())
+    }
+
+    fn general(&mut self) -> Result<(), ReadError> {
+        self.c.next();
+        let line = self.c.line();
+        let Token::Text(comment) = self.c.next() else {
+            return Err(ReadError::syntax(line, "a comment in quotes", "something else"));
+        };
+        let mut settings = Settings { comment: comment.to_owned(), ..Settings::default() };
+        let mut numbers = Vec::new();
+        while self.c.peek() != Token::End {
+            if numbers.len() >= 4 {
+                return Err(ReadError::syntax(
+                    self.c.line(),
+                    "the end of the list (-1)",
+                    self.c.peek(),
+                ));
+            }
+            numbers.push(self.real("a solver parameter")?);
+        }
+        self.c.end()?;
+        if let [convergence, iterations, rest @ ..] = numbers.as_slice() {
+            settings.convergence = *convergence;
+            settings.iterations = whole(*iterations).unwrap_or(settings.iterations);
+            match rest {
+                [interval, relaxation] => {
+                    settings.print_interval = whole(*interval).unwrap_or(0);
+                    settings.under_relaxation = *relaxation;
+                }
+                [relaxation] => settings.under_relaxation = *relaxation,
+                _ => {}
+            }
+        }
+        self.b.settings(settings);
+        self.b.name = comment.to_owned();
+        self.observations();
+        Ok(())
+    }
+
+    /// `X count item... -1`; the count is a remark, the end of the list counts.
+    fn section(
+        &mut self,
+        letter: &'static str,
+        what: &str,
+        item: fn(&mut Self) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let line = self.c.line();
+        match self.c.next() {
+            Token::Name(name) if name == letter => {}
+            found => {
+                return Err(ReadError::syntax(line, &format!("section {letter} ({what})"), found));
+            }
+        }
+        self.real("a count")?;
+        while self.c.peek() != Token::End {
+            self.b.line = self.c.line();
+            item(self)?;
+        }
+        self.c.end()
+    }
+
+    fn processor(&mut self) -> Result<(), ReadError> {
+        let line = self.c.line();
+        match self.c.next() {
+            Token::Name("p") => {}
+            Token::Name("d") => {
+                return Err(ReadError::unsupported(line, "section \"P\"", "a communication delay"));
+            }
+            found => return Err(ReadError::syntax(line, "a processor (p) or -1", found)),
+        }
+        let name = self.c.name("a processor")?;
+        let line = self.c.line();
+        let discipline = match self.c.next() {
+            Token::Name("f") => ProcessorDiscipline::Fcfs,
+            Token::Name("h") => ProcessorDiscipline::HeadOfLine,
+            Token::Name("p") => ProcessorDiscipline::PriorityPreemptive,
+            Token::Name("s") => ProcessorDiscipline::Ps,
+            Token::Name("c") => ProcessorDiscipline::Cfs,
+            Token::Name("r") => ProcessorDiscipline::Random,
+            Token::Name("i") => ProcessorDiscipline::Delay,
+            found => {
+                let expected = "a scheduling letter: f, h, p, s, c, r or i";
+                return Err(ReadError::syntax(line, expected, found));
+            }
+        };
+        let id = self.b.processor(name, discipline);
+        self.processors.insert(name, id);
+        let shares = matches!(discipline, ProcessorDiscipline::Ps | ProcessorDiscipline::Cfs);
+        if shares && !matches!(self.c.peek(), Token::Name(_) | Token::End | Token::Observation(_)) {
+            let quantum = self.real("a quantum")?;
+            self.b.quantum(id, quantum);
+        }
+        while let Token::Name(flag @ ("i" | "m" | "r" | "R")) = self.c.peek() {
+            self.c.next();
+            match flag {
+                "i" => {
+                    self.b.cores(id, Multiplicity::Infinite);
+                }
+                "m" => {
+                    let copies = self.copies()?;
+                    self.b.cores(id, copies);
+                }
+                "R" => {
+                    let speed = self.real("a speed")?;
+                    self.b.speed(id, speed);
+                }
+                _ => self.replicas(&format!("processor \"{name}\""))?,
+            }
+        }
+        self.observations();
+        Ok(())
+    }
+
+    /// `r n`: only one replica can be solved.
+    fn replicas(&mut self, element: &str) -> Result<(), ReadError> {
+        let line = self.c.line();
+        let n = self.real("a number of replicas")?;
+        if n == 1.0 { Ok(()) } else { Err(ReadError::unsupported(line, element, "replication")) }
+    }
+
+    fn group(&mut self) -> Result<(), ReadError> {
+        let line = self.c.line();
+        match self.c.next() {
+            Token::Name("g") => {}
+            found => return Err(ReadError::syntax(line, "a group (g) or -1", found)),
+        }
+        let name = self.c.name("a group")?;
+        let share = self.real("a share")?;
+        // `c` is the cap flag, unless it is the name of the processor.
+        let cap = self.c.is_name("c")
+            && matches!(self.c.ahead(1), Token::Name(n) | Token::Integer(n)
+            if self.processors.contains_key(n));
+        if cap {
+            self.c.next();
+        }
+        let line = self.c.line();
+        let processor = lookup(&self.processors, self.c.name("a processor")?, "processor", line)?;
+        let id = self.b.group(name, processor, share, cap);
+        self.groups.insert(name, id);
+        self.observations();
+        Ok(())
+    }
+
+    fn task(&mut self) -> Result<(), ReadError> {
+        let line = self.c.line();
+        match self.c.next() {
+            Token::Name("t") => {}
+            Token::Name("I" | "O") => {
+                return Err(ReadError::unsupported(line, "section \"T\"", "fan-in and fan-out"));
+            }
+            found => return Err(ReadError::syntax(line, "a task (t) or -1", found)),
+        }
+        let name = self.c.name("a task")?;
+        let discipline = self.task_discipline(name)?;
+        let mut entries = Vec::new();
+        while self.c.peek() != Token::End {
+            let line = self.c.line();
+            entries.push((self.c.name("an entry")?, line));
+        }
+        self.c.end()?;
+        let line = self.c.line();
+        let processor = lookup(&self.processors, self.c.name("a processor")?, "processor", line)?;
+        let id = self.b.task(name, processor, Multiplicity::Finite(1));
+        self.b.discipline(id, discipline);
+        if discipline == TaskDiscipline::Delay {
+            self.b.threads(id, Multiplicity::Infinite);
+        }
+        self.tasks.insert(name, id);
+        for (entry, line) in entries {
+            self.b.line = line;
+            let entry_id = self.b.entry(entry, id);
+            self.entries.insert(entry, entry_id);
+        }
+        self.task_options(name, id)
+    }
+
+    fn task_discipline(&mut self, task: &str) -> Result<TaskDiscipline, ReadError> {
+        let line = self.c.line();
+        let refuse = |what| Err(ReadError::unsupported(line, format!("task \"{task}\""), what));
+        match self.c.next() {
+            Token::Name("r") => Ok(TaskDiscipline::Reference),
+            Token::Name("f" | "n") => Ok(TaskDiscipline::Fcfs),
+            Token::Name("h") => Ok(TaskDiscipline::HeadOfLine),
+            Token::Name("p") => Ok(TaskDiscipline::PriorityPreemptive),
+            Token::Name("i") => Ok(TaskDiscipline::Delay),
+            Token::Name("b" | "u") => refuse("bursty or uniform arrivals"),
+            Token::Name("P") => refuse("polled scheduling"),
+            Token::Name("S" | "W") => refuse("a semaphore or lock"),
+            found => {
+                let expected = "a scheduling letter: r, n, f, h, p or i";
+                Err(ReadError::syntax(line, expected, found))
+            }
+        }
+    }
+
+    fn task_options(&mut self, name: &str, id: TaskId) -> Result<(), ReadError> {
+        let element = format!("task \"{name}\"");
+        loop {
+            let line = self.c.line();
+            match self.c.peek() {
+                Token::Integer(_) => {
+                    let priority = self.integer("a priority")?;
+                    self.b.priority(id, priority);
+                    continue;
+                }
+                Token::Name("i") => {
+                    self.c.next();
+                    self.b.threads(id, Multiplicity::Infinite);
+                }
+                Token::Name("m") => {
+                    self.c.next();
+                    let threads = self.copies()?;
+                    self.b.threads(id, threads);
+                }
+                Token::Name("z") => {
+                    self.c.next();
+                    let think = self.real("a think time")?;
+                    self.b.think(id, think);
+                }
+                Token::Name("g") => {
+                    self.c.next();
+                    let group = self.c.name("a group")?;
+                    let group = lookup(&self.groups, group, "group", line)?;
+                    self.b.in_group(id, group);
+                }
+                Token::Name("r") => {
+                    self.c.next();
+                    self.replicas(&element)?;
+                }
+                Token::Name("q") => {
+                    self.c.next();
+                    if self.real("a queue length")? != 0.0 {
+                        return Err(ReadError::unsupported(line, element, "a bounded queue"));
+                    }
+                }
+                Token::Name("T") => {
+                    return Err(ReadError::unsupported(line, element, "tokens"));
+                }
+                Token::Variable(_) => {
+                    let priority = self.integer("a priority")?;
+                    self.b.priority(id, priority);
+                }
+                _ => break,
+            }
+        }
+        self.observations();
+        Ok(())
+    }
+
+    fn entry(&mut self) -> Result<(), ReadError> {
+        let line = self.c.line();
+        let letter = match self.c.next() {
+            Token::Name(letter) => letter,
+            found => return Err(ReadError::syntax(line, "an entry's letter or -1", found)),
+        };
+        let element = format!("section \"E\", \"{letter}\"");
+        match letter {
+            "a" | "c" | "f" | "F" | "H" | "M" | "p" | "s" | "y" | "z" | "Z" => {}
+            "A" => return Err(ReadError::unsupported(line, element, "an activity graph")),
+            "P" | "V" | "R" | "U" | "W" | "X" => {
+                return Err(ReadError::unsupported(line, element, "a semaphore or lock"));
+            }
+            found => return Err(ReadError::syntax(line, "an entry's letter or -1", found)),
+        }
+        let from = self.entry_ref()?;
+        match letter {
+            "a" => {
+                let rate = self.real("an arrival rate")?;
+                self.b.open_arrivals(from, rate);
+            }
+            "p" => {
+                let priority = self.integer("a priority")?;
+                self.b.entry_priority(from, priority);
+            }
+            "F" => {
+                let to = self.entry_ref()?;
+                let probability = self.real("a probability")?;
+                self.b.forward(from, to, probability);
+                self.c.end()?;
+            }
+            "y" | "z" => {
+                let to = self.entry_ref()?;
+                let kind =
+                    if letter == "y" { CallKind::Synchronous } else { CallKind::Asynchronous };
+                self.per_phase(|b, phase, value| {
+                    if value != 0.0 {
+                        b.call(from, phase, kind, to, value);
+                    }
+                })?;
+            }
+            "H" => self.histogram()?,
+            "M" => self.per_phase(|_, _, _| ())?,
+            "s" => self.per_phase(|b, phase, value| b.phase(from, phase).demand = value)?,
+            "c" => self.per_phase(|b, phase, value| b.phase(from, phase).cv_squared = value)?,
+            "Z" => self.per_phase(|b, phase, value| b.phase(from, phase).think = value)?,
+            _ => self.per_phase(|b, phase, value| {
+                let deterministic = value != 0.0;
+                b.phase(from, phase).order =
+                    if deterministic { CallOrder::Deterministic } else { CallOrder::Stochastic };
+            })?,
+        }
+        self.observations();
+        Ok(())
+    }
+
+    fn histogram(&mut self) -> Result<(), ReadError> {
+        self.real("a phase")?;
+        self.real("a time")?;
+        self.c.symbol(":")?;
+        self.real("a time")?;
+        if matches!(self.c.peek(), Token::Integer(_)) {
+            self.c.next();
+        }
+        if let Token::Name("log" | "linear" | "sqrt") = self.c.peek() {
+            self.c.next();
+        }
+        Ok(())
+    }
+
+    /// One to three numbers, then `-1`.
+    fn per_phase(
+        &mut self,
+        mut set: impl FnMut(&mut Builder, usize, f64),
+    ) -> Result<(), ReadError> {
+        for phase in 1..=PHASES_MAX {
+            let value = self.real("a number")?;
+            set(&mut self.b, phase, value);
+            if self.c.peek() == Token::End {
+                break;
+            }
+        }
+        self.c.end()
+    }
+
+    fn entry_ref(&mut self) -> Result<EntryId, ReadError> {
+        let line = self.c.line();
+        lookup(&self.entries, self.c.name("an entry")?, "entry", line)
+    }
+
+    /// A number, a variable, or an expression in parentheses.
+    fn real(&mut self, what: &str) -> Result<f64, ReadError> {
+        let line = self.c.line();
+        match self.c.peek() {
+            Token::Variable(_) | Token::Symbol("(") | Token::Symbol("{") => {
+                expression::value(&mut self.c, &self.variables)
+            }
+            token => {
+                self.c.next();
+                expression::number(token).ok_or_else(|| ReadError::syntax(line, what, token))
+            }
+        }
+    }
+
+    fn integer(&mut self, what: &str) -> Result<i32, ReadError> {
+        let line = self.c.line();
+        let value = self.real(what)?;
+        whole(value)
+            .and_then(|v| i32::try_from(v).ok())
+            .ok_or_else(|| ReadError::syntax(line, &format!("{what}, a whole number"), value))
+    }
+
+    fn copies(&mut self) -> Result<Multiplicity, ReadError> {
+        let line = self.c.line();
+        let value = self.real("a multiplicity")?;
+        if value == f64::INFINITY {
+            return Ok(Multiplicity::Infinite);
+        }
+        whole(value)
+            .map(Multiplicity::Finite)
+            .ok_or_else(|| ReadError::syntax(line, "a multiplicity, a whole number", value))
+    }
+
+    /// `%name [phase or level] $variable...`: results of the original tools, nothing for us.
+    fn observations(&mut self) {
+        while let Token::Observation(_) = self.c.peek() {
+            self.c.next();
+            if matches!(self.c.peek(), Token::Integer(_)) {
+                self.c.next();
+            }
+            while let Token::Variable(_) = self.c.peek() {
+                self.c.next();
+            }
+        }
+    }
+}
+
+fn lookup<T: Copy>(
+    map: &HashMap<&str, T>,
+    name: &str,
+    kind: &'static str,
+    line: u32,
+) -> Result<T, ReadError> {
+    map.get(name).copied().ok_or_else(|| ReadError::Unknown { line, kind, name: name.to_owned() })
+}
+
+/// A non-negative whole number that fits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to fit first")]
+pub(crate) fn whole(value: f64) -> Option<u32> {
+    let fits = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
+    fits.then_some(value as u32)
+}
