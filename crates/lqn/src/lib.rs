@@ -24,6 +24,7 @@ mod builder;
 mod check;
 mod error;
 mod model;
+pub mod mva;
 mod read_error;
 mod results;
 pub mod sim;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests that cannot meet: if a thread makes requests to a station along two paths, and blocks
+//! on each of them, requests of one path never find those of the other (Franks, "Performance
+//! Analysis of Distributed Server Systems", PhD thesis, Carleton 2000, chapter on interlocking).
+//!
+//! For a source task with `n` threads, an arrival that stems from one of them can meet only the
+//! requests of the other `n - 1`. Sources are all tasks above both clients, the clients included.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::network::{Network, Population, StationPlan};
+use super::state::State;
+
+/// Clients of a station up to which pairs are examined: beyond it one pair hardly matters.
+const CLIENTS_MAX: usize = 48;
+
+/// Per entry: flow that stems from each source while a thread of the source is blocked on it.
+pub(super) type Sources = Vec<Vec<(usize, f64)>>;
+
+/// Follows each task's blocking calls down: any phase of the task itself, only first phases of
+/// the others, since a caller does not wait for later ones.
+pub(super) fn sources(network: &Network, state: &State) -> Sources {
+    let mut out: Sources = vec![Vec::new(); network.entries.len()];
+    let mut position = vec![0; network.entries.len()];
+    for (i, &e) in network.order.iter().enumerate() {
+        position[e] = i;
+    }
+    for (t, task) in network.tasks.iter().enumerate() {
+        if task.population == Population::Open {
+            continue;
+        }
+        let mut open: BTreeMap<usize, f64> =
+            task.entries.iter().map(|&e| (position[e], state.rates[e])).collect();
+        while let Some((at, flow)) = open.pop_first() {
+            let e = network.order[at];
+            let own = network.entries[e].task == t;
+            out[e].push((t, flow));
+            let phases = &network.entries[e].phases;
+            let phases = if own { &phases[..] } else { &phases[..1] };
+            for target in phases.iter().flat_map(|p| &p.targets).filter(|t| t.waits) {
+                *open.entry(position[target.entry]).or_insert(0.0) += flow * target.mean;
+            }
+        }
+    }
+    out
+}
+
+/// The matrix of a station, empty if nothing is interlocked.
+pub(super) fn matrix(
+    network: &Network,
+    state: &State,
+    station: &StationPlan,
+    sources: &Sources,
+) -> Vec<f64> {
+    let n = station.closed.len();
+    if !(2..=CLIENTS_MAX).contains(&n) {
+        return Vec::new();
+    }
+    let parts: Vec<HashMap<usize, f64>> = station
+        .closed
+        .iter()
+        .map(|client| {
+            let (mut total, mut by_source) = (0.0, HashMap::new());
+            for u in &client.uses {
+                let phase = &network.entries[u.entry].phases[u.phase];
+                let mean = u.target.map_or(phase.slices, |k| phase.targets[k].mean);
+                total += state.rates[u.entry] * mean;
+                for &(source, flow) in &sources[u.entry] {
+                    if u.phase == 0 || source == client.task {
+                        *by_source.entry(source).or_insert(0.0) += flow * mean;
+                    }
+                }
+            }
+            by_source.values_mut().for_each(|flow: &mut f64| *flow /= f64::max(total, 1e-300));
+            by_source
+        })
+        .collect();
+    let mut out = vec![0.0; n * n];
+    for i in 0..n {
+        for j in 0..n {
+            if i != j && station.closed[i].task != station.closed[j].task {
+                out[i * n + j] = hidden(network, &parts[i], &parts[j]);
+            }
+        }
+    }
+    if out.iter().all(|&x| x == 0.0) { Vec::new() } else { out }
+}
+
+/// Part of `j` that an arrival of `i` cannot meet. Reference tasks are disjoint sources and add
+/// up; a task in between may say more if it has fewer threads than they.
+fn hidden(network: &Network, i: &HashMap<usize, f64>, j: &HashMap<usize, f64>) -> f64 {
+    let (mut roots, mut best) = (0.0, 0.0_f64);
+    for (source, part) in i {
+        let (Some(other), Population::Closed(threads)) =
+            (j.get(source), network.tasks[*source].population)
+        else {
+            continue;
+        };
+        let both = part.min(1.0) * other.min(1.0) / threads.max(1.0);
+        if network.tasks[*source].reference {
+            roots += both;
+        }
+        best = best.max(both);
+    }
+    best.max(roots).min(1.0)
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Analytic solution by layers: each layer of called tasks and processors is a closed queueing
+//! network whose customers are the calling tasks; its waits make the service times of the layers
+//! above, whose throughputs make the think times of its customers. Repeated until nothing changes.
+//!
+//! Method: Rolia and Sevcik, "The Method of Layers" (IEEE TSE 21(8) 1995); Woodside et al., "The
+//! Stochastic Rendezvous Network model" (IEEE TC 44(1) 1995); Franks et al., "Enhanced Modeling
+//! and Solution of Layered Queueing Networks" (IEEE TSE 35(2) 2009). Small layers are solved by the
+//! exact recursion, larger ones by Linearizer, very large ones by Schweitzer's approximation.
+//!
+//! Assumptions: service times of a server are independent of each other and of the queue; open
+//! flows, also those from other servers, are Poisson; a preempted slice resumes.
+
+mod exact;
+mod interlock;
+mod linearizer;
+mod multiserver;
+mod network;
+mod overtaking;
+mod result;
+mod state;
+mod station;
+mod submodel;
+
+use crate::error::{Element, ElementKind};
+use crate::model::Model;
+use crate::results::Results;
+use network::{Client, Network, Population, Server, StationPlan};
+use state::{State, Wait};
+use submodel::{Chain, Load, Station, Submodel, Visit, Waits};
+
+/// When to stop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Largest change of a task's utilisation (relative, where it is above 1) in one iteration at
+    /// which the solution counts as found.
+    pub convergence: f64,
+    /// Iterations at most; beyond it the model did not converge, which is an error.
+    pub iterations_max: u32,
+    /// Weight of new waits, above 0 to 1; lowered by itself when waits swing.
+    pub under_relaxation: f64,
+}
+
+impl Default for Options {
+    /// Tighter than the files' usual 1e-5 and 50 iterations: an iteration costs microseconds.
+    fn default() -> Self {
+        Self { convergence: 1e-7, iterations_max: 1000, under_relaxation: 0.9 }
+    }
+}
+
+/// Why a model could not be solved.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MvaError {
+    /// Requests arrive faster than they are served.
+    #[error("{element} is unstable: its load is {load:.3} of {capacity}")]
+    Unstable {
+        /// Task or processor.
+        element: Element,
+        /// Threads or cores wanted.
+        load: f64,
+        /// Threads or cores there are.
+        capacity: f64,
+    },
+    /// Zero demands and think times all around.
+    #[error("{0} cycles without taking any time")]
+    Instant(Element),
+    /// The iterations ran out.
+    #[error(
+        "no convergence after {iterations} iterations: {element} still changes by {change:.2e}"
+    )]
+    NoConvergence {
+        /// Iterations done.
+        iterations: u32,
+        /// Task that changes most.
+        element: Element,
+        /// By how much.
+        change: f64,
+    },
+    /// Options out of range.
+    #[error("{0}")]
+    Options(&'static str),
+}
+
+/// Solves a model.
+///
+/// # Errors
+/// [`MvaError`], naming the element.
+pub fn solve(model: &Model, options: &Options) -> Result<Results, MvaError> {
+    if !(options.under_relaxation > 0.0 && options.under_relaxation <= 1.0) {
+        return Err(MvaError::Options("under-relaxation must be above 0 and at most 1"));
+    }
+    let network = Network::new(model);
+    let mut solver = Solver {
+        model,
+        state: State::new(&network),
+        loads: vec![None; network.submodels.len()],
+        sources: Vec::new(),
+        network,
+    };
+    let iterations = solver.run(options)?;
+    solver.stable()?;
+    Ok(result::results(model, &solver.network, &solver.state, iterations))
+}
+
+struct Solver<'a> {
+    model: &'a Model,
+    network: Network,
+    state: State,
+    /// Loads of each submodel's last solution: where the next one starts.
+    loads: Vec<Option<Vec<Load>>>,
+    sources: interlock::Sources,
+}
+
+/// Interlocked flows depend little on the waits: after so many iterations they stand.
+const INTERLOCK_ITERATIONS: u32 = 30;
+/// Iterations after which waits that do not settle are damped more.
+const PATIENCE: u32 = 20;
+
+impl Solver<'_> {
+    fn run(&mut self, options: &Options) -> Result<u32, MvaError> {
+        let mut weight = options.under_relaxation;
+        let mut before = self.utilizations();
+        let (mut last_change, mut swings) = (f64::INFINITY, 0);
+        for iteration in 1..=options.iterations_max {
+            if iteration <= INTERLOCK_ITERATIONS {
+                self.sources = interlock::sources(&self.network, &self.state);
+            }
+            for s in 0..self.network.submodels.len() {
+                self.layer(s, if iteration == 1 { 1.0 } else { weight });
+            }
+            self.state.update(&self.network);
+            let after = self.utilizations();
+            let change = before.iter().zip(&after).map(|(a, b)| (a - b).abs() / b.max(1.0));
+            let change = change.fold(0.0, f64::max);
+            if change < options.convergence * weight && iteration > 2 {
+                return Ok(iteration);
+            }
+            swings += u32::from(change > last_change);
+            if iteration > PATIENCE && swings > 3 && weight > 0.02 {
+                weight *= 0.7;
+                swings = 0;
+            }
+            (before, last_change) = (after, change);
+        }
+        Err(self.no_convergence(options, last_change))
+    }
+
+    fn utilizations(&self) -> Vec<f64> {
+        // Of a reference task the throughput: its utilisation is its population when it does not
+        // think.
+        (0..self.network.tasks.len())
+            .map(|t| {
+                let (n, s) = (&self.network, &self.state);
+                if n.tasks[t].reference {
+                    let service: f64 = n.tasks[t].entries.iter().map(|&e| s.total(e).mean).sum();
+                    s.task_rate(n, t) * service.min(1.0)
+                } else {
+                    s.utilization(n, t)
+                }
+            })
+            .collect()
+    }
+
+    fn no_convergence(&self, options: &Options, change: f64) -> MvaError {
+        let stable = self.stable();
+        if let Err(unstable) = stable {
+            return unstable;
+        }
+        let busiest = (0..self.network.tasks.len()).max_by(|&a, &b| {
+            let of = |t| self.state.utilization(&self.network, t);
+            of(a).total_cmp(&of(b))
+        });
+        let element = self.element(Server::Task(busiest.unwrap_or(0)));
+        MvaError::NoConvergence { iterations: options.iterations_max, element, change }
+    }
+
+    fn element(&self, server: Server) -> Element {
+        match server {
+            Server::Task(t) => {
+                let t = &self.model.tasks()[t];
+                Element { kind: ElementKind::Task, name: t.name.clone(), line: t.line }
+            }
+            Server::Processor(p) => {
+                let p = &self.model.processors()[p];
+                Element { kind: ElementKind::Processor, name: p.name.clone(), line: p.line }
+            }
+        }
+    }
+
+    /// Open flows must leave room everywhere, and reference tasks must take time.
+    fn stable(&self) -> Result<(), MvaError> {
+        let (n, s) = (&self.network, &self.state);
+        for (t, task) in n.tasks.iter().enumerate() {
+            let rate = s.task_rate(n, t);
+            if task.reference && (rate <= 0.0 || !rate.is_finite()) {
+                return Err(MvaError::Instant(self.element(Server::Task(t))));
+            }
+            let open: f64 = task.entries.iter().map(|&e| s.open_rates[e]).sum();
+            if let Some(threads) = task.threads.filter(|_| open > 0.0) {
+                self.room(Server::Task(t), s.utilization(n, t), f64::from(threads))?;
+            }
+        }
+        for station in &n.stations {
+            if let Server::Processor(_) = station.server
+                && !station.open.is_empty()
+            {
+                let load: f64 = station
+                    .closed
+                    .iter()
+                    .chain(&station.open)
+                    .flat_map(|c| &c.uses)
+                    .map(|u| s.rates[u.entry] * n.entries[u.entry].phases[u.phase].demand)
+                    .sum();
+                self.room(station.server, load, station.servers)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn room(&self, server: Server, load: f64, capacity: f64) -> Result<(), MvaError> {
+        // A millionth short of full would wait a million services.
+        if load < capacity * (1.0 - 1e-6) {
+            return Ok(());
+        }
+        Err(MvaError::Unstable { element: self.element(server), load, capacity })
+    }
+
+    /// Solves one submodel and takes over its waits.
+    fn layer(&mut self, index: usize, weight: f64) {
+        let plans: Vec<usize> = self.network.submodels[index].clone();
+        let mut submodel = Submodel::default();
+        let mut tasks: Vec<usize> = Vec::new();
+        for &plan in &plans {
+            let station = self.station(&self.network.stations[plan], &mut tasks);
+            submodel.stations.push(station);
+        }
+        let mut inside = vec![0.0; tasks.len()];
+        for (station, &plan) in submodel.stations.iter().zip(&plans) {
+            for (v, client) in station.closed.iter().zip(&self.network.stations[plan].closed) {
+                inside[v.chain] += v.visits * (v.reply + self.wait_now(client).mean);
+            }
+        }
+        for (&t, inside) in tasks.iter().zip(inside) {
+            submodel.chains.push(self.chain(t, inside));
+        }
+        let (waits, loads) = if exact::fits(&submodel) {
+            exact::solve(&submodel)
+        } else {
+            linearizer::solve(&submodel, self.loads[index].as_deref())
+        };
+        self.take(&plans, &submodel, &waits, &loads, weight);
+        self.loads[index] = Some(loads);
+    }
+
+    fn chain(&self, task: usize, inside: f64) -> Chain {
+        let (n, s) = (&self.network, &self.state);
+        let population = match n.tasks[task].population {
+            Population::Closed(threads) => threads,
+            Population::Open => 0.0,
+        };
+        let rate = s.task_rate(n, task);
+        if rate <= 0.0 {
+            return Chain { population: 0.0, think: 1.0 };
+        }
+        let service = s.utilization(n, task) / rate;
+        let think = s.idle(n, task) + service - inside;
+        Chain { population, think: think.max(0.0) }
+    }
+
+    /// Mean wait of a client as it stands: all its uses have the same.
+    fn wait_now(&self, client: &Client) -> Wait {
+        client.uses.first().map_or(Wait::default(), |u| match u.target {
+            Some(k) => self.state.waits[u.entry][u.phase][k],
+            None => self.state.slice_waits[u.entry][u.phase],
+        })
+    }
+
+    fn station(&self, plan: &StationPlan, tasks: &mut Vec<usize>) -> Station {
+        let closed = plan.closed.iter().map(|client| {
+            let chain = tasks.iter().position(|&t| t == client.task).unwrap_or_else(|| {
+                tasks.push(client.task);
+                tasks.len() - 1
+            });
+            let rate = self.state.task_rate(&self.network, client.task);
+            let mut visit = self.visit(client, if rate > 0.0 { 1.0 / rate } else { 0.0 });
+            visit.chain = chain;
+            let later = visit.service - visit.reply;
+            if later > 1e-12 * visit.service {
+                let p = overtaking::probability(&self.network, &self.state, client, later);
+                visit.overtaking = p * later;
+            }
+            visit
+        });
+        let closed = closed.collect();
+        let mut open: Vec<Visit> = plan.open.iter().map(|c| self.visit(c, 1.0)).collect();
+        if let Server::Task(t) = plan.server {
+            open.extend(self.arrivals(plan, t));
+        }
+        Station {
+            servers: plan.servers,
+            order: plan.order,
+            closed,
+            open,
+            buckets: plan.buckets.clone(),
+            interlock: interlock::matrix(&self.network, &self.state, plan, &self.sources),
+        }
+    }
+
+    /// Sums the uses of a client; `scale` turns rates into visits.
+    fn visit(&self, client: &Client, scale: f64) -> Visit {
+        let mut sums = Sums::default();
+        for u in &client.uses {
+            let phase = &self.network.entries[u.entry].phases[u.phase];
+            let rate = self.state.rates[u.entry];
+            match u.target {
+                Some(k) => {
+                    let target = phase.targets[k];
+                    let reply = self.state.service[target.entry][0].mean;
+                    let total = self.state.total(target.entry);
+                    sums.add(rate * target.mean, reply, total.mean, total.variance);
+                }
+                None => {
+                    let work = phase.demand / phase.slices;
+                    let variance = phase.cv_squared * work * work;
+                    sums.add(rate * phase.slices, work, work, variance);
+                }
+            }
+        }
+        sums.visit(scale, client.priority, client.bucket)
+    }
+
+    /// Requests from outside, and forwards of requests that nobody waits for, one flow per
+    /// priority.
+    fn arrivals(&self, plan: &StationPlan, task: usize) -> Vec<Visit> {
+        let mut flows: Vec<(i32, Sums)> = Vec::new();
+        for &e in &self.network.tasks[task].entries {
+            let called: f64 = plan
+                .open
+                .iter()
+                .flat_map(|c| &c.uses)
+                .map(|u| (u, &self.network.entries[u.entry].phases[u.phase]))
+                .filter_map(|(u, phase)| Some((u, phase.targets[u.target?])))
+                .filter(|(_, target)| target.entry == e && !target.waits)
+                .map(|(u, target)| self.state.rates[u.entry] * target.mean)
+                .sum();
+            let rate = self.state.open_rates[e] - called;
+            if rate <= 1e-15 * self.state.open_rates[e] {
+                continue;
+            }
+            let total = self.state.total(e);
+            let priority = self.network.entries[e].priority;
+            let at = flows.iter().position(|f| f.0 == priority).unwrap_or_else(|| {
+                flows.push((priority, Sums::default()));
+                flows.len() - 1
+            });
+            flows[at].1.add(rate, self.state.service[e][0].mean, total.mean, total.variance);
+        }
+        flows.into_iter().map(|(priority, sums)| sums.visit(1.0, priority, 0)).collect()
+    }
+
+    fn take(
+        &mut self,
+        plans: &[usize],
+        submodel: &Submodel,
+        waits: &Waits,
+        loads: &[Load],
+        weight: f64,
+    ) {
+        for (k, &plan) in plans.iter().enumerate() {
+            let station = &submodel.stations[k];
+            let busy: f64 = loads[k].busy.iter().sum::<f64>() + station.open_load();
+            let probability = (busy / station.servers).clamp(1e-3, 1.0);
+            let plan = &self.network.stations[plan];
+            let closed = plan.closed.iter().zip(&waits.closed[k]);
+            let open = plan.open.iter().zip(&waits.open[k]);
+            for (client, &wait) in closed.chain(open) {
+                for u in &client.uses {
+                    let place = match u.target {
+                        Some(t) => &mut self.state.waits[u.entry][u.phase][t],
+                        None => &mut self.state.slice_waits[u.entry][u.phase],
+                    };
+                    place.mean += weight * (wait - place.mean);
+                    place.probability = probability;
+                }
+            }
+            let Server::Task(t) = plan.server else { continue };
+            let flows = &station.open[plan.open.len()..];
+            for &e in &self.network.tasks[t].entries {
+                let priority = self.network.entries[e].priority;
+                let flow = flows.iter().position(|f| f.priority == priority);
+                if let Some(at) = flow {
+                    let wait = waits.open[k][plan.open.len() + at];
+                    let place = &mut self.state.arrival_waits[e];
+                    place.mean += weight * (wait - place.mean);
+                    place.probability = probability;
+                }
+            }
+        }
+    }
+}
+
+/// Weighted sums of service times.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    weight: f64,
+    reply: f64,
+    service: f64,
+    square: f64,
+}
+
+impl Sums {
+    fn add(&mut self, weight: f64, reply: f64, mean: f64, variance: f64) {
+        self.weight += weight;
+        self.reply += weight * reply;
+        self.service += weight * mean;
+        self.square += weight * (variance + mean * mean);
+    }
+
+    fn visit(&self, scale: f64, priority: i32, bucket: usize) -> Visit {
+        let per = if self.weight > 0.0 { 1.0 / self.weight } else { 0.0 };
+        let residual = if self.service > 0.0 { self.square / (2.0 * self.service) } else { 0.0 };
+        Visit {
+            chain: 0,
+            visits: self.weight * scale,
+            reply: self.reply * per,
+            service: self.service * per,
+            residual,
+            priority,
+            bucket,
+            overtaking: 0.0,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What changes while a model is solved: waits, and what follows from them - service times with
+//! variances from the bottom up, flows from the top down.
+
+use super::network::{Network, PhasePlan, Population};
+
+/// A mean wait, and the probability that there is any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wait {
+    pub(super) mean: f64,
+    pub(super) probability: f64,
+}
+
+impl Wait {
+    /// Variance if a wait, when there is one, is exponential.
+    pub(super) fn variance(self) -> f64 {
+        if self.probability <= 0.0 {
+            return 0.0;
+        }
+        (2.0 * self.mean * self.mean / self.probability.min(1.0) - self.mean * self.mean).max(0.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Moments {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// Per entry, phase and target.
+    pub(super) waits: Vec<Vec<Vec<Wait>>>,
+    /// Per entry and phase: wait for the processor, each slice.
+    pub(super) slice_waits: Vec<Vec<Wait>>,
+    /// Per entry: wait of requests from outside.
+    pub(super) arrival_waits: Vec<Wait>,
+    /// Per entry and phase.
+    pub(super) service: Vec<Vec<Moments>>,
+    /// Per entry: requests per unit of time.
+    pub(super) rates: Vec<f64>,
+    /// Of them, those that nobody waits for.
+    pub(super) open_rates: Vec<f64>,
+}
+
+impl State {
+    pub(super) fn new(network: &Network) -> Self {
+        let n = network.entries.len();
+        let phases = |e: &super::network::EntryPlan| e.phases.len();
+        let mut state = Self {
+            waits: network
+                .entries
+                .iter()
+                .map(|e| e.phases.iter().map(|p| vec![Wait::default(); p.targets.len()]).collect())
+                .collect(),
+            slice_waits: network.entries.iter().map(|e| vec![Wait::default(); phases(e)]).collect(),
+            arrival_waits: vec![Wait::default(); n],
+            service: network.entries.iter().map(|e| vec![Moments::default(); phases(e)]).collect(),
+            rates: vec![0.0; n],
+            open_rates: vec![0.0; n],
+        };
+        state.update(network);
+        state
+    }
+
+    /// Service times, then flows.
+    pub(super) fn update(&mut self, network: &Network) {
+        for &e in network.order.iter().rev() {
+            for p in 0..network.entries[e].phases.len() {
+                self.service[e][p] = self.phase(network, e, p);
+            }
+        }
+        self.flows(network);
+    }
+
+    /// Whole service of an entry.
+    pub(super) fn total(&self, entry: usize) -> Moments {
+        let sum = |of: fn(&Moments) -> f64| self.service[entry].iter().map(of).sum();
+        Moments { mean: sum(|m| m.mean), variance: sum(|m| m.variance) }
+    }
+
+    /// Requests to all entries of a task.
+    pub(super) fn task_rate(&self, network: &Network, task: usize) -> f64 {
+        network.tasks[task].entries.iter().map(|&e| self.rates[e]).sum()
+    }
+
+    /// Busy threads of a task.
+    pub(super) fn utilization(&self, network: &Network, task: usize) -> f64 {
+        network.tasks[task].entries.iter().map(|&e| self.rates[e] * self.total(e).mean).sum()
+    }
+
+    /// Of a thread, between two requests.
+    pub(super) fn idle(&self, network: &Network, task: usize) -> f64 {
+        let plan = &network.tasks[task];
+        if plan.reference {
+            return plan.think;
+        }
+        let Population::Closed(threads) = plan.population else { return 0.0 };
+        let rate = self.task_rate(network, task);
+        if rate <= 0.0 {
+            return f64::INFINITY;
+        }
+        ((threads - self.utilization(network, task)) / rate).max(0.0)
+    }
+
+    fn flows(&mut self, network: &Network) {
+        self.rates.fill(0.0);
+        self.open_rates.fill(0.0);
+        for task in network.tasks.iter().filter(|t| t.reference) {
+            #[expect(clippy::cast_precision_loss, reason = "few entries")]
+            let part = 1.0 / task.entries.len() as f64;
+            let service: f64 = task.entries.iter().map(|&e| self.total(e).mean * part).sum();
+            let cycle = task.think + service;
+            for &e in &task.entries {
+                let threads = f64::from(task.threads.unwrap_or(1));
+                self.rates[e] = if cycle > 0.0 { threads / cycle * part } else { 0.0 };
+            }
+        }
+        for &e in &network.order {
+            let plan = &network.entries[e];
+            self.rates[e] += plan.arrivals;
+            self.open_rates[e] += plan.arrivals;
+            let (rate, open) = (self.rates[e], self.open_rates[e]);
+            for target in plan.phases.iter().flat_map(|p| &p.targets) {
+                self.rates[target.entry] += rate * target.mean;
+                if !target.waits {
+                    self.open_rates[target.entry] += rate * target.mean;
+                }
+            }
+            for &(to, probability) in &plan.forwards {
+                self.rates[to] += open * probability;
+                self.open_rates[to] += open * probability;
+            }
+        }
+    }
+
+    /// Mean and variance of a phase: a slice, then as often as calls are made a call and a slice
+    /// more. With a geometric number N of mean Y, and B the time of one call and slice, the
+    /// variance is that of a random sum: Y var B + (Y + Y^2) (E B)^2. Slices, calls and N are taken
+    /// for independent.
+    fn phase(&self, network: &Network, e: usize, p: usize) -> Moments {
+        let plan = &network.entries[e].phases[p];
+        let slice = slice(plan, self.slice_waits[e][p]);
+        let think = Moments { mean: plan.think, variance: plan.think * plan.think };
+        let calls = plan.slices - 1.0;
+        // Moments of what one call takes; calls that nobody waits for take nothing.
+        let (mut sum, mut squares, mut variances) = (0.0, 0.0, 0.0);
+        for (target, &wait) in plan.targets.iter().zip(&self.waits[e][p]).filter(|(t, _)| t.waits) {
+            let reply = self.service[target.entry][0];
+            let mean = wait.mean + reply.mean;
+            let variance = wait.variance() + reply.variance;
+            sum += target.mean * mean;
+            squares += target.mean * (variance + mean * mean);
+            variances += target.mean * variance;
+        }
+        let mean = think.mean + (1.0 + calls) * slice.mean + sum;
+        if plan.deterministic || calls <= 0.0 {
+            let variance = think.variance + (1.0 + calls) * slice.variance + variances;
+            return Moments { mean, variance };
+        }
+        let call = Moments {
+            mean: sum / calls,
+            variance: (squares / calls - (sum / calls).powi(2)).max(0.0),
+        };
+        let both = slice.mean + call.mean;
+        let variance = think.variance
+            + slice.variance
+            + calls * (slice.variance + call.variance)
+            + (calls + calls * calls) * both * both;
+        Moments { mean, variance }
+    }
+}
+
+/// One slice, from the request to the processor to its end.
+pub(super) fn slice(plan: &PhasePlan, wait: Wait) -> Moments {
+    if plan.demand <= 0.0 {
+        return Moments::default();
+    }
+    let work = plan.demand / plan.slices;
+    Moments { mean: work + wait.mean, variance: plan.cv_squared * work * work + wait.variance() }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The wait of an arrival, from what it finds (the arrival theorem): Reiser and Lavenberg, "Mean
+//! Value Analysis of Closed Multichain Queueing Networks" (JACM 27(2) 1980), with the usual
+//! corrections for what is not product form.
+//!
+//! - First come, first served: the queue by its services, the requests in progress by their
+//!   residual times (Reiser 1979); several servers work the queue off `m` times as fast, and the
+//!   rest in progress counts only if all are busy.
+//! - Priorities: Bryant, Krzesinski, Lakshmi and Chandy, "The MVA priority approximation" (ACM
+//!   TOCS 2(4) 1984): waiting work of at least the own priority, inflated by what overtakes.
+//! - Open flows meet the time average; a closed arrival meets them too (Lavenberg 1983, mixed
+//!   networks).
+
+use super::multiserver::all_busy;
+use super::submodel::{Load, Order, Station};
+
+/// Load at which an open queue is still solved: the outer iteration may pass through overload,
+/// which is reported only if it stays.
+const LOAD_MAX: f64 = 0.9999;
+
+/// What an arrival finds, besides the open flows.
+pub(super) struct Found<'a> {
+    /// Queue and busy servers per closed visit.
+    pub(super) load: &'a Load,
+    /// Threads that could be there.
+    pub(super) sources: f64,
+    /// Probability that all servers are busy, where it is known better than by a fit.
+    pub(super) all_busy: Option<f64>,
+}
+
+/// Mean wait of closed visit `i`.
+pub(super) fn closed(station: &Station, i: usize, found: &Found<'_>, open_waits: &[f64]) -> f64 {
+    let visible = |j: usize| station.visible(i, j);
+    let v = &station.closed[i];
+    // Whether one's own last request still keeps a server: with several servers it matters only
+    // if the others are busy too.
+    let own = if v.overtaking > 0.0 {
+        let busy: f64 = found.load.busy.iter().sum();
+        let others = (busy / station.servers).min(1.0).powf(station.servers - 1.0);
+        v.overtaking * others / station.servers
+    } else {
+        0.0
+    };
+    own + wait(station, v.service, v.priority, v.bucket, &visible, found, open_waits)
+}
+
+/// Mean wait of open flow `i`.
+pub(super) fn open(station: &Station, i: usize, found: &Found<'_>, open_waits: &[f64]) -> f64 {
+    let v = &station.open[i];
+    wait(station, v.service, v.priority, v.bucket, &|_| 1.0, found, open_waits)
+}
+
+fn wait(
+    station: &Station,
+    service: f64,
+    priority: i32,
+    bucket: usize,
+    visible: &dyn Fn(usize) -> f64,
+    found: &Found<'_>,
+    open_waits: &[f64],
+) -> f64 {
+    match station.order {
+        Order::Fcfs => fcfs(station, visible, found),
+        Order::Sharing => service * sharing(station, visible, found),
+        Order::Groups => groups(station, service, bucket, visible, found),
+        Order::HeadOfLine | Order::Preemptive => {
+            by_priority(station, service, priority, visible, found, open_waits)
+        }
+    }
+}
+
+/// Mean number of busy servers that the arrival can meet, closed flows only.
+fn busy(visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+    found.load.busy.iter().enumerate().map(|(j, b)| visible(j) * b).sum()
+}
+
+fn full(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+    let open = station.open_load();
+    let busy = busy(visible, found).min(station.servers);
+    match found.all_busy {
+        Some(known) if open <= 0.0 && station.interlock.is_empty() => known,
+        _ => all_busy(station.servers, found.sources, busy, open),
+    }
+}
+
+/// Servers that open flows leave.
+fn left(station: &Station) -> f64 {
+    let load = (station.open_load() / station.servers).min(LOAD_MAX);
+    station.servers * (1.0 - load)
+}
+
+fn fcfs(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+    let (mut queue, mut busy, mut rest) = (0.0, 0.0, 0.0);
+    for (j, v) in station.closed.iter().enumerate() {
+        let part = visible(j);
+        queue += part * found.load.queued[j] * v.service;
+        busy += part * found.load.busy[j];
+        rest += part * found.load.busy[j] * v.residual;
+    }
+    for v in &station.open {
+        busy += v.visits * v.service;
+        rest += v.visits * v.service * v.residual;
+    }
+    if busy <= 0.0 {
+        return 0.0;
+    }
+    (queue + full(station, visible, found) * rest / busy) / left(station)
+}
+
+/// Stretch of the service, less 1.
+fn sharing(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+    let queue: f64 = found.load.queued.iter().enumerate().map(|(j, q)| visible(j) * q).sum();
+    (queue + full(station, visible, found)) / left(station)
+}
+
+/// A group works alone on the cores it is sure of, or on those the others leave if that is more.
+fn groups(
+    station: &Station,
+    service: f64,
+    bucket: usize,
+    visible: &dyn Fn(usize) -> f64,
+    found: &Found<'_>,
+) -> f64 {
+    let (mut others, mut present, mut mine) = (0.0, 0.0, 0.0);
+    for (j, v) in station.closed.iter().enumerate() {
+        if v.bucket == bucket {
+            present += visible(j) * (found.load.queued[j] + found.load.busy[j]);
+            mine += visible(j) * found.load.busy[j];
+        } else {
+            others += visible(j) * found.load.busy[j];
+        }
+    }
+    let mut open = 0.0;
+    for v in &station.open {
+        if v.bucket == bucket {
+            open += v.visits * v.service
+        } else {
+            others += v.visits * v.service
+        }
+    }
+    let b = station.buckets[bucket];
+    let cores = (station.servers - others).max(b.guaranteed).min(b.cores_max).max(1e-3);
+    if cores <= 1.0 {
+        // One server of that speed.
+        let load = (open / cores).min(LOAD_MAX);
+        return service / cores * (1.0 + present) / (1.0 - load) - service;
+    }
+    let full = all_busy(cores, found.sources, mine, open);
+    let load = (open / cores).min(LOAD_MAX);
+    service * ((present - mine).max(0.0) + full) / (cores * (1.0 - load))
+}
+
+fn by_priority(
+    station: &Station,
+    service: f64,
+    priority: i32,
+    visible: &dyn Fn(usize) -> f64,
+    found: &Found<'_>,
+    open_waits: &[f64],
+) -> f64 {
+    let m = station.servers;
+    let preemptive = station.order == Order::Preemptive;
+    let (mut work, mut overtakers, mut busy, mut rest) = (0.0, 0.0, 0.0, 0.0);
+    let mut add = |p: i32, queued: f64, busy_here: f64, s: f64, residual: f64| {
+        if p >= priority {
+            work += queued * s;
+        }
+        if p > priority {
+            overtakers += busy_here;
+        }
+        if p >= priority || !preemptive {
+            busy += busy_here;
+            rest += busy_here * residual;
+        }
+    };
+    for (j, v) in station.closed.iter().enumerate() {
+        let part = visible(j);
+        add(
+            v.priority,
+            part * found.load.queued[j],
+            part * found.load.busy[j],
+            v.service,
+            v.residual,
+        );
+    }
+    for (v, w) in station.open.iter().zip(open_waits) {
+        add(v.priority, v.visits * w, v.visits * v.service, v.service, v.residual);
+    }
+    let left = (1.0 - (overtakers / m).min(LOAD_MAX)).max(1.0 - LOAD_MAX);
+    if busy <= 0.0 {
+        return 0.0;
+    }
+    let full = all_busy(m, found.sources, busy.min(m), 0.0);
+    let wait = (work + full * rest / busy) / m / left;
+    // A preempted service is stretched by those who overtake it.
+    if preemptive { wait + service * (1.0 / left - 1.0) } else { wait }
+}
