@@ -25,7 +25,8 @@ pub(super) struct PhasePlan {
     pub(super) demand: f64,
     pub(super) cv_squared: f64,
     pub(super) think: f64,
-    /// 1 + mean number of calls; executions of the processor if there is demand.
+    /// 1 + mean number of calls that wait: executions of the processor, if there is demand. What a
+    /// phase does between them, requests nobody waits for included, is one execution.
     pub(super) slices: f64,
     pub(super) deterministic: bool,
     pub(super) targets: Vec<Target>,
@@ -196,11 +197,13 @@ fn entry_plan(model: &Model, index: usize, depth: &[usize]) -> EntryPlan {
                 targets.push(Target { entry: c.to.index(), mean: c.mean, call, waits });
             }
         }
+        let waits = phase.calls.iter().filter(|c| c.kind == CallKind::Synchronous);
+        let waits: f64 = waits.map(|c| c.mean).sum();
         PhasePlan {
             demand: phase.demand / speed,
             cv_squared: phase.cv_squared,
             think: phase.think,
-            slices: 1.0 + phase.calls_mean(),
+            slices: 1.0 + waits,
             deterministic: phase.order == CallOrder::Deterministic,
             targets,
         }

@@ -40,6 +40,8 @@ pub(crate) struct PhaseCode {
     pub(crate) slices: f64,
     pub(crate) calls: Span,
     pub(crate) deterministic: bool,
+    /// Some calls are asynchronous.
+    pub(crate) sends: bool,
     pub(crate) empty: bool,
 }
 
@@ -170,6 +172,7 @@ impl Code {
                 think: phase.think,
                 slices,
                 calls: Span { from, to: index(self.calls.len()) },
+                sends: phase.calls.iter().any(|c| c.kind == CallKind::Asynchronous),
                 deterministic: phase.order == CallOrder::Deterministic,
                 empty: phase.is_empty(),
             });

@@ -9,6 +9,9 @@
 //!    +---- last phase ---+------- next phase ----- phase ends (phase 1: reply or forward)
 //! ```
 //!
+//! A thread keeps its core while it makes requests that it does not wait for; a reply puts the
+//! caller in front of the server's own later phases. Both are what lqsim does.
+//!
 //! Within one instant, threads that can go on stand on a stack of ready threads, so that chains of
 //! calls that take no time need no recursion.
 
@@ -44,6 +47,7 @@ enum Step {
     Begin,
     Slice,
     Choose,
+    End,
 }
 
 /// What the processor does for a thread.
@@ -64,6 +68,8 @@ struct Thread {
     /// Of a deterministic phase: the call it is at, and how many of it are left.
     call: u32,
     left: u32,
+    /// The call that ended a run of requests nobody waits for.
+    chosen: Option<CallCode>,
     step: Step,
     timer: Timer,
     /// Work of the slice, and what of it a preemption left over.
@@ -236,6 +242,7 @@ impl<'a> Engine<'a> {
             message: NONE,
             call: 0,
             left: 0,
+            chosen: None,
             step: Step::Idle,
             timer: Timer::Pause,
             work: 0.0,
@@ -267,6 +274,9 @@ impl<'a> Engine<'a> {
             let thread = thread as u32;
             if self.threads[thread as usize].timer == Timer::Executing {
                 self.slice_ended(thread);
+                if self.sends(thread)? {
+                    return self.settle();
+                }
                 self.release(thread);
             }
             self.ready.push(thread);
@@ -322,7 +332,12 @@ impl<'a> Engine<'a> {
                         return Ok(());
                     }
                 }
-                Step::Choose => match self.choose(id, &phase) {
+                Step::End => {
+                    if self.end_phase(id)? {
+                        return Ok(());
+                    }
+                }
+                Step::Choose => match self.chosen(id, &phase) {
                     Some(call) => {
                         self.threads[id as usize].step = Step::Slice;
                         let caller = if call.waits { id } else { NONE };
@@ -339,6 +354,13 @@ impl<'a> Engine<'a> {
                 },
             }
         }
+    }
+
+    /// The call chosen before, or now.
+    #[inline]
+    fn chosen(&mut self, id: u32, phase: &PhaseCode) -> Option<CallCode> {
+        let before = self.threads[id as usize].chosen.take();
+        before.or_else(|| self.choose(id, phase))
     }
 
     /// Which call follows a slice; `None` ends the phase.
@@ -360,6 +382,32 @@ impl<'a> Engine<'a> {
         }
         thread.left -= 1;
         Some(calls[thread.call as usize])
+    }
+
+    /// After a slice: requests that nobody waits for do not give up the core. Makes those that
+    /// come now; true if the next slice follows at once. The call that ends the run, if any, is
+    /// left for `choose`.
+    fn sends(&mut self, id: u32) -> Result<bool, Stop> {
+        let phase = self.code.phases[self.threads[id as usize].phase as usize];
+        if !phase.sends {
+            return Ok(false);
+        }
+        while let Some(call) = self.choose(id, &phase) {
+            if call.waits {
+                self.threads[id as usize].chosen = Some(call);
+                return Ok(false);
+            }
+            self.send(call.to, NONE, call.slot)?;
+            let work = phase.slice.draw(&mut self.random);
+            if work > 0.0 {
+                let thread = &mut self.threads[id as usize];
+                (thread.work, thread.rest, thread.submitted) = (work, work, self.now);
+                self.calendar.set(self.source_of_thread(id), self.now + work);
+                return Ok(true);
+            }
+        }
+        self.threads[id as usize].step = Step::End;
+        Ok(false)
     }
 
     fn start_cycle(&mut self, id: u32) {
@@ -419,22 +467,38 @@ impl<'a> Engine<'a> {
         tally.busy += now - thread.busy_since;
         let entry = &code.entries[thread.entry as usize];
         let (entry_id, message, phase) = (thread.entry, thread.message, thread.phase);
+        let others = self.ready.len();
         if phase == entry.phases.from && message != NONE {
             thread.message = NONE;
             self.reply(entry_id, message)?;
         }
         let following = (phase + 1..entry.phases.to).find(|&p| !code.phases[p as usize].empty);
-        if let Some(next) = following {
-            self.start_phase(id, next);
-            return Ok(false);
+        let done = match following {
+            Some(next) => {
+                self.start_phase(id, next);
+                false
+            }
+            None => self.end_entry(id),
+        };
+        // Who was woken by the reply or forward goes first, the server comes back to its processor
+        // behind.
+        if done || self.ready.len() == others {
+            return Ok(done);
         }
+        self.ready.insert(others, id);
+        Ok(true)
+    }
+
+    /// Counts an entry that has ended; true if the thread has nothing to do now.
+    fn end_entry(&mut self, id: u32) -> bool {
+        let now = self.now;
         let thread = &self.threads[id as usize];
         let service = now - thread.began;
-        let tally = &mut self.tally.entries[entry_id as usize];
+        let tally = &mut self.tally.entries[thread.entry as usize];
         tally.ended += 1.0;
         tally.service += service;
         tally.service_squared += service * service;
-        Ok(self.finish(id))
+        self.finish(id)
     }
 
     /// The thread has ended an entry; true if it has nothing to do now.
