@@ -112,11 +112,18 @@ fn step(
                 return 0.0;
             }
             let before = &table[state - strides[v.chain]][k];
-            #[expect(clippy::cast_precision_loss, reason = "small populations")]
-            let sources = s.closed.iter().map(|v| population[v.chain] as f64).sum::<f64>() - 1.0;
+            let mut seen = Load::default();
+            let mut sources = 0.0;
+            for (j, met) in s.closed.iter().enumerate() {
+                let rest = population[met.chain] - usize::from(met.chain == v.chain);
+                #[expect(clippy::cast_precision_loss, reason = "small populations")]
+                let rest = rest as f64;
+                sources += rest;
+                seen.push(before.load.queued[j], before.load.busy[j], rest);
+            }
             let known = known(&before.marginal);
-            let open = open_waits(s, &before.load, sources, known);
-            let found = Found { load: &before.load, sources, all_busy: known };
+            let open = open_waits(s, &seen, sources, known);
+            let found = Found { load: &seen, sources, all_busy: known };
             let wait = station::closed(s, i, &found, &open);
             cycle[v.chain] += v.visits * (wait + v.reply);
             wait
@@ -138,6 +145,8 @@ fn step(
             let rate = rates[v.chain] * v.visits;
             load.queued.push(rate * waits.closed[k][i]);
             load.busy.push(rate * v.service);
+            #[expect(clippy::cast_precision_loss, reason = "small populations")]
+            load.threads.push(population[v.chain] as f64);
         }
         let marginal = marginal(s, k, &load, population, strides, state, table);
         Point { load, marginal }

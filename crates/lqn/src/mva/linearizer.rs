@@ -149,6 +149,7 @@ fn first_guess(submodel: &Submodel, population: &[f64]) -> Vec<Load> {
         Load {
             queued: busy.iter().map(|b| b * (1.0 - scale)).collect(),
             busy: busy.iter().map(|b| b * scale).collect(),
+            threads: s.closed.iter().map(|v| population[v.chain]).collect(),
         }
     };
     submodel.stations.iter().map(load).collect()
@@ -178,13 +179,15 @@ fn substitute(
             }
             seen.queued.clear();
             seen.busy.clear();
+            seen.threads.clear();
             for (j, met) in s.closed.iter().enumerate() {
                 let all = population[met.chain];
                 let rest = if met.chain == v.chain { (all - 1.0).max(0.0) } else { all };
                 let (dq, db) = corrections.by_station[k][i * n + j];
                 let per = if all > 0.0 { 1.0 / all } else { 0.0 };
-                seen.queued.push((rest * (loads[k].queued[j] * per + dq)).max(0.0));
-                seen.busy.push((rest * (loads[k].busy[j] * per + db)).max(0.0));
+                let queued = (rest * (loads[k].queued[j] * per + dq)).max(0.0);
+                let busy = (rest * (loads[k].busy[j] * per + db)).max(0.0);
+                seen.push(queued, busy, rest);
             }
             let open = if mixed { open_waits(s, &seen, sources, None) } else { Vec::new() };
             let found = Found { load: &seen, sources, all_busy: None };
@@ -201,6 +204,7 @@ fn substitute(
                 if cycle[v.chain] > 0.0 { population[v.chain] / cycle[v.chain] } else { 0.0 };
             load.queued.push(rate * v.visits * waits.closed[k][i]);
             load.busy.push(rate * v.visits * v.service);
+            load.threads.push(population[v.chain]);
         }
         load
     });

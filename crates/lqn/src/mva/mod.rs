@@ -94,6 +94,7 @@ pub fn solve(model: &Model, options: &Options) -> Result<Results, MvaError> {
         model,
         state: State::new(&network),
         loads: vec![None; network.submodels.len()],
+        stretches: vec![Vec::new(); network.stations.len()],
         sources: Vec::new(),
         network,
     };
@@ -106,12 +107,15 @@ struct Solver<'a> {
     model: &'a Model,
     network: Network,
     state: State,
+    /// Per station: how its service depends on the number of busy threads.
+    stretches: Vec<Vec<f64>>,
     /// Loads of each submodel's last solution: where the next one starts.
     loads: Vec<Option<Vec<Load>>>,
     sources: interlock::Sources,
 }
 
-/// Interlocked flows depend little on the waits: after so many iterations they stand.
+/// Interlocked flows and the competition of threads depend little on the last digits of the waits:
+/// after so many iterations they stand.
 const INTERLOCK_ITERATIONS: u32 = 30;
 /// Iterations after which waits that do not settle are damped more.
 const PATIENCE: u32 = 20;
@@ -124,6 +128,7 @@ impl Solver<'_> {
         for iteration in 1..=options.iterations_max {
             if iteration <= INTERLOCK_ITERATIONS {
                 self.sources = interlock::sources(&self.network, &self.state);
+                self.stretch();
             }
             for s in 0..self.network.submodels.len() {
                 self.layer(s, if iteration == 1 { 1.0 } else { weight });
@@ -143,6 +148,41 @@ impl Solver<'_> {
             (before, last_change) = (after, change);
         }
         Err(self.no_convergence(options, last_change))
+    }
+
+    /// How the threads of each task slow each other down.
+    fn stretch(&mut self) {
+        for (i, plan) in self.network.stations.iter().enumerate() {
+            let Server::Task(t) = plan.server else { continue };
+            if plan.servers < 2.0 {
+                continue;
+            }
+            let threads = |c: &Client| match self.network.tasks[c.task].population {
+                Population::Closed(n) => n,
+                Population::Open => 0.0,
+            };
+            let (n, s) = (&self.network, &mut self.state);
+            let rate = s.task_rate(n, t);
+            let own = s.competition(n, t);
+            let scaled = s.utilization(n, t) / rate.max(1e-300);
+            let alone = scaled - own * s.bunching[t];
+            let found = multiserver::competing(multiserver::Competing {
+                threads: plan.servers,
+                sources: plan.closed.iter().map(threads).sum(),
+                open: n.tasks[t].entries.iter().map(|&e| s.open_rates[e]).sum(),
+                rate,
+                alone,
+                mean: alone + own,
+            });
+            let Some((services, mean)) = found else {
+                self.stretches[i].clear();
+                continue;
+            };
+            // Halfway: the waits below follow with the next iteration.
+            s.bunching[t] += 0.5 * ((mean - alone) / own - s.bunching[t]);
+            let now = alone + own * s.bunching[t];
+            self.stretches[i] = services.iter().map(|x| x / now).collect();
+        }
     }
 
     fn utilizations(&self) -> Vec<f64> {
@@ -231,7 +271,8 @@ impl Solver<'_> {
         let mut submodel = Submodel::default();
         let mut tasks: Vec<usize> = Vec::new();
         for &plan in &plans {
-            let station = self.station(&self.network.stations[plan], &mut tasks);
+            let mut station = self.station(&self.network.stations[plan], &mut tasks);
+            station.stretch.clone_from(&self.stretches[plan]);
             submodel.stations.push(station);
         }
         let mut inside = vec![0.0; tasks.len()];
@@ -262,8 +303,12 @@ impl Solver<'_> {
         if rate <= 0.0 {
             return Chain { population: 0.0, think: 1.0 };
         }
-        let service = s.utilization(n, task) / rate;
-        let think = s.idle(n, task) + service - inside;
+        let cycle = if n.tasks[task].reference {
+            s.idle(n, task) + s.utilization(n, task) / rate
+        } else {
+            population / rate
+        };
+        let think = cycle - inside;
         Chain { population, think: think.max(0.0) }
     }
 
@@ -302,6 +347,7 @@ impl Solver<'_> {
             closed,
             open,
             buckets: plan.buckets.clone(),
+            stretch: Vec::new(),
             interlock: interlock::matrix(&self.network, &self.state, plan, &self.sources),
         }
     }
@@ -370,6 +416,7 @@ impl Solver<'_> {
             let station = &submodel.stations[k];
             let busy: f64 = loads[k].busy.iter().sum::<f64>() + station.open_load();
             let probability = (busy / station.servers).clamp(1e-3, 1.0);
+            let (step, longest) = queue(submodel, station, &loads[k], busy);
             let plan = &self.network.stations[plan];
             let closed = plan.closed.iter().zip(&waits.closed[k]);
             let open = plan.open.iter().zip(&waits.open[k]);
@@ -381,6 +428,16 @@ impl Solver<'_> {
                     };
                     place.mean += weight * (wait - place.mean);
                     place.probability = probability;
+                    (place.step, place.longest) = (step, longest);
+                }
+            }
+            for (i, client) in plan.closed.iter().enumerate() {
+                let own = own_part(submodel, k, i, &loads[k]);
+                for u in &client.uses {
+                    match u.target {
+                        Some(t) => self.state.waits[u.entry][u.phase][t].own = own,
+                        None => self.state.slice_waits[u.entry][u.phase].own = own,
+                    }
                 }
             }
             let Server::Task(t) = plan.server else { continue };
@@ -393,10 +450,44 @@ impl Solver<'_> {
                     let place = &mut self.state.arrival_waits[e];
                     place.mean += weight * (wait - place.mean);
                     place.probability = probability;
+                    (place.step, place.longest) = (step, longest);
                 }
             }
         }
     }
+}
+
+/// Time between two departures of a station that is busy all the time, and the longest queue.
+fn queue(submodel: &Submodel, station: &Station, load: &Load, busy: f64) -> (f64, f64) {
+    let closed = station.closed.iter().zip(&load.busy).map(|(v, b)| b * v.service);
+    let open = station.open.iter().map(|v| v.visits * v.service * v.service);
+    let service: f64 = closed.chain(open).sum::<f64>() / busy.max(1e-300);
+    let step = service / station.servers;
+    if !station.open.is_empty() {
+        return (step, f64::INFINITY);
+    }
+    let threads: f64 = station.closed.iter().map(|v| submodel.chains[v.chain].population).sum();
+    (step, (threads - station.servers).max(0.0) * step)
+}
+
+/// Part of the work that visit `i` finds which belongs to other threads of its own task.
+fn own_part(submodel: &Submodel, k: usize, i: usize, load: &Load) -> f64 {
+    let station = &submodel.stations[k];
+    let chain = station.closed[i].chain;
+    let (mut own, mut all) = (0.0, station.open_load());
+    for (j, v) in station.closed.iter().enumerate() {
+        let work =
+            (load.queued[j] + load.busy[j]) * v.service / station.closed[i].service.max(1e-300);
+        if v.chain == chain {
+            let n = submodel.chains[chain].population;
+            let others = work * ((n - 1.0) / n.max(1.0)).max(0.0);
+            own += others;
+            all += others;
+        } else {
+            all += work * station.visible(i, j);
+        }
+    }
+    if all > 0.0 { own / all } else { 0.0 }
 }
 
 /// Weighted sums of service times.

@@ -2,7 +2,8 @@
 //! The converged state as [`Results`].
 
 use super::network::Network;
-use super::state::State;
+use super::network::Target;
+use super::state::{State, Wait};
 use crate::model::{Model, ProcessorId};
 use crate::results::{
     CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
@@ -51,7 +52,9 @@ fn entry(model: &Model, n: &Network, s: &State, e: usize, executed: f64) -> Entr
             service: Estimate::exact(s.service[e][p].mean),
             service_variance: Estimate::exact(s.service[e][p].variance),
             utilization: Estimate::exact(rate * s.service[e][p].mean),
-            processor_waiting: Estimate::exact(slices * s.slice_waits[e][p].mean),
+            processor_waiting: Estimate::exact(
+                slices * s.seen(n.entries[e].task, s.slice_waits[e][p]).mean,
+            ),
             calls: calls.collect(),
         }
     });
@@ -96,11 +99,20 @@ fn open_response(n: &Network, s: &State, entry: usize, waiting: f64) -> f64 {
 
 fn call(n: &Network, s: &State, e: usize, p: usize, call: usize) -> CallResult {
     let plan = &n.entries[e].phases[p];
-    let mut targets =
-        plan.targets.iter().zip(&s.waits[e][p]).filter(|(t, _)| t.call == call).peekable();
-    let Some(&(first, wait)) = targets.peek() else { return CallResult::default() };
+    let task = n.entries[e].task;
+    let targets: Vec<(Target, Wait)> = plan
+        .targets
+        .iter()
+        .zip(&s.waits[e][p])
+        .filter(|(t, _)| t.call == call)
+        .map(|(t, w)| (*t, s.seen(task, *w)))
+        .collect();
+    let Some(&(first, wait)) = targets.first() else { return CallResult::default() };
     let response = if first.waits {
-        targets.map(|(t, w)| t.mean / first.mean * (w.mean + s.service[t.entry][0].mean)).sum()
+        targets
+            .iter()
+            .map(|(t, w)| t.mean / first.mean * (w.mean + s.service[t.entry][0].mean))
+            .sum()
     } else {
         open_response(n, s, first.entry, wait.mean)
     };

@@ -9,15 +9,24 @@ use super::network::{Network, PhasePlan, Population};
 pub(super) struct Wait {
     pub(super) mean: f64,
     pub(super) probability: f64,
+    /// Part of it that other threads of the same task cause.
+    pub(super) own: f64,
+    /// Longest queue that there can be, in time, and the time between two departures from it.
+    pub(super) longest: f64,
+    pub(super) step: f64,
 }
 
 impl Wait {
-    /// Variance if a wait, when there is one, is exponential.
+    /// Variance if a wait, when there is one, is exponential; but a full queue of few customers
+    /// varies less: its length by the bound of Bhatia and Davis (2000) for a bounded variable, the
+    /// departures as exponentials.
     pub(super) fn variance(self) -> f64 {
         if self.probability <= 0.0 {
             return 0.0;
         }
-        (2.0 * self.mean * self.mean / self.probability.min(1.0) - self.mean * self.mean).max(0.0)
+        let w = self.mean;
+        let exponential = (2.0 * w * w / self.probability.min(1.0) - w * w).max(0.0);
+        exponential.min(w * (self.longest - w).max(0.0) + w * self.step)
     }
 }
 
@@ -37,6 +46,8 @@ pub(super) struct State {
     pub(super) arrival_waits: Vec<Wait>,
     /// Per entry and phase.
     pub(super) service: Vec<Vec<Moments>>,
+    /// Per task: waits caused by its own threads, relative to what the layers below say.
+    pub(super) bunching: Vec<f64>,
     /// Per entry: requests per unit of time.
     pub(super) rates: Vec<f64>,
     /// Of them, those that nobody waits for.
@@ -56,6 +67,7 @@ impl State {
             slice_waits: network.entries.iter().map(|e| vec![Wait::default(); phases(e)]).collect(),
             arrival_waits: vec![Wait::default(); n],
             service: network.entries.iter().map(|e| vec![Moments::default(); phases(e)]).collect(),
+            bunching: vec![1.0; network.tasks.len()],
             rates: vec![0.0; n],
             open_rates: vec![0.0; n],
         };
@@ -87,6 +99,33 @@ impl State {
     /// Busy threads of a task.
     pub(super) fn utilization(&self, network: &Network, task: usize) -> f64 {
         network.tasks[task].entries.iter().map(|&e| self.rates[e] * self.total(e).mean).sum()
+    }
+
+    /// Mean time per request of a task that its own threads wait for each other, as the layers
+    /// below have it.
+    pub(super) fn competition(&self, network: &Network, task: usize) -> f64 {
+        let mut sum = 0.0;
+        for &e in &network.tasks[task].entries {
+            for (p, plan) in network.entries[e].phases.iter().enumerate() {
+                let slices = self.slice_waits[e][p];
+                if plan.demand > 0.0 {
+                    sum += self.rates[e] * plan.slices * slices.mean * slices.own;
+                }
+                for (target, wait) in plan.targets.iter().zip(&self.waits[e][p]) {
+                    if target.waits {
+                        sum += self.rates[e] * target.mean * wait.mean * wait.own;
+                    }
+                }
+            }
+        }
+        let rate = self.task_rate(network, task);
+        if rate > 0.0 { sum / rate } else { 0.0 }
+    }
+
+    /// A wait of a task as its callers see it: their requests keep its threads busy together.
+    pub(super) fn seen(&self, task: usize, wait: Wait) -> Wait {
+        let mean = wait.mean * (1.0 + wait.own * (self.bunching[task] - 1.0));
+        Wait { mean, ..wait }
     }
 
     /// Of a thread, between two requests.
@@ -140,12 +179,14 @@ impl State {
     /// for independent.
     fn phase(&self, network: &Network, e: usize, p: usize) -> Moments {
         let plan = &network.entries[e].phases[p];
-        let slice = slice(plan, self.slice_waits[e][p]);
+        let task = network.entries[e].task;
+        let slice = slice(plan, self.seen(task, self.slice_waits[e][p]));
         let think = Moments { mean: plan.think, variance: plan.think * plan.think };
         let calls = plan.slices - 1.0;
         // Moments of what one call takes; calls that nobody waits for take nothing.
         let (mut sum, mut squares, mut variances) = (0.0, 0.0, 0.0);
         for (target, &wait) in plan.targets.iter().zip(&self.waits[e][p]).filter(|(t, _)| t.waits) {
+            let wait = self.seen(task, wait);
             let reply = self.service[target.entry][0];
             let mean = wait.mean + reply.mean;
             let variance = wait.variance() + reply.variance;

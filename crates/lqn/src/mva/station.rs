@@ -12,7 +12,7 @@
 //!   networks).
 
 use super::multiserver::all_busy;
-use super::submodel::{Load, Order, Station};
+use super::submodel::{Load, Order, Station, Visit};
 
 /// Load at which an open queue is still solved: the outer iteration may pass through overload,
 /// which is reported only if it stays.
@@ -78,8 +78,12 @@ fn full(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) ->
     let open = station.open_load();
     let busy = busy(visible, found).min(station.servers);
     match found.all_busy {
-        Some(known) if open <= 0.0 && station.interlock.is_empty() => known,
-        _ => all_busy(station.servers, found.sources, busy, open),
+        Some(known)
+            if open <= 0.0 && station.interlock.is_empty() && station.stretch.is_empty() =>
+        {
+            known
+        }
+        _ => all_busy(station.servers, found.sources, busy, open, &station.stretch),
     }
 }
 
@@ -95,16 +99,25 @@ fn fcfs(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) ->
         let part = visible(j);
         queue += part * found.load.queued[j] * v.service;
         busy += part * found.load.busy[j];
-        rest += part * found.load.busy[j] * v.residual;
+        rest += part * found.load.busy[j] * next_end(station, v);
     }
     for v in &station.open {
         busy += v.visits * v.service;
-        rest += v.visits * v.service * v.residual;
+        rest += v.visits * v.service * next_end(station, v);
     }
     if busy <= 0.0 {
         return 0.0;
     }
-    (queue + full(station, visible, found) * rest / busy) / left(station)
+    // With all servers busy each is as slow as they are then.
+    let slow = station.stretch.last().copied().unwrap_or(1.0);
+    slow * (queue + full(station, visible, found) * rest / busy) / left(station)
+}
+
+/// Mean rest of a service in progress, times the servers, until one of them is free: one server
+/// ends after the residual time; many together end like a Poisson process (Palm and Khintchine),
+/// after the mean service divided by their number.
+fn next_end(station: &Station, v: &Visit) -> f64 {
+    v.service + (v.residual - v.service) / station.servers
 }
 
 /// Stretch of the service, less 1.
@@ -145,7 +158,7 @@ fn groups(
         let load = (open / cores).min(LOAD_MAX);
         return service / cores * (1.0 + present) / (1.0 - load) - service;
     }
-    let full = all_busy(cores, found.sources, mine, open);
+    let full = all_busy(cores, found.sources, mine, open, &[]);
     let load = (open / cores).min(LOAD_MAX);
     service * ((present - mine).max(0.0) + full) / (cores * (1.0 - load))
 }
@@ -160,38 +173,46 @@ fn by_priority(
 ) -> f64 {
     let m = station.servers;
     let preemptive = station.order == Order::Preemptive;
-    let (mut work, mut overtakers, mut busy, mut rest) = (0.0, 0.0, 0.0, 0.0);
-    let mut add = |p: i32, queued: f64, busy_here: f64, s: f64, residual: f64| {
-        if p >= priority {
-            work += queued * s;
-        }
-        if p > priority {
-            overtakers += busy_here;
-        }
-        if p >= priority || !preemptive {
-            busy += busy_here;
-            rest += busy_here * residual;
-        }
-    };
+    let mut here = Vec::new();
     for (j, v) in station.closed.iter().enumerate() {
-        let part = visible(j);
-        add(
-            v.priority,
-            part * found.load.queued[j],
-            part * found.load.busy[j],
-            v.service,
-            v.residual,
-        );
+        let (part, load) = (visible(j), found.load);
+        let (queued, busy) = (part * load.queued[j], part * load.busy[j]);
+        here.push(Present { visit: v, queued, busy, threads: load.threads[j] });
     }
     for (v, w) in station.open.iter().zip(open_waits) {
-        add(v.priority, v.visits * w, v.visits * v.service, v.service, v.residual);
+        let (queued, busy) = (v.visits * w, v.visits * v.service);
+        here.push(Present { visit: v, queued, busy, threads: f64::INFINITY });
     }
-    let left = (1.0 - (overtakers / m).min(LOAD_MAX)).max(1.0 - LOAD_MAX);
+    let busy: f64 = here.iter().map(|p| p.busy).sum();
     if busy <= 0.0 {
         return 0.0;
     }
-    let full = all_busy(m, found.sources, busy.min(m), 0.0);
-    let wait = (work + full * rest / busy) / m / left;
+    let counts = |p: &Present<'_>| p.visit.priority >= priority || !preemptive;
+    let in_way: f64 = here.iter().filter(|p| counts(p)).map(|p| p.busy).sum();
+    let full = all_busy(m, found.sources, in_way.min(m), 0.0, &station.stretch);
+    let over: f64 = here.iter().filter(|p| p.visit.priority > priority).map(|p| p.busy).sum();
+    let left = |over: f64| (1.0 - over / m).max(1.0 - LOAD_MAX);
+    let mut wait = 0.0;
+    for p in &here {
+        let mut work = 0.0;
+        if p.visit.priority >= priority {
+            work += p.queued * p.visit.service;
+        }
+        if counts(p) && in_way > 0.0 {
+            work += full * p.busy / in_way * next_end(station, p.visit);
+        }
+        // While a request of these is worked off, its own thread sends no other.
+        let again = if p.visit.priority > priority { p.busy / p.threads.max(1.0) } else { 0.0 };
+        wait += work / m / left(over - again);
+    }
     // A preempted service is stretched by those who overtake it.
-    if preemptive { wait + service * (1.0 / left - 1.0) } else { wait }
+    if preemptive { wait + service * (1.0 / left(over) - 1.0) } else { wait }
+}
+
+/// What an arrival finds of one visit.
+struct Present<'a> {
+    visit: &'a Visit,
+    queued: f64,
+    busy: f64,
+    threads: f64,
 }

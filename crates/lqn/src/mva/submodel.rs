@@ -62,6 +62,8 @@ pub(super) struct Station {
     pub(super) closed: Vec<Visit>,
     pub(super) open: Vec<Visit>,
     pub(super) buckets: Vec<Bucket>,
+    /// Service with 1, 2, ... servers busy relative to the mean; empty if it does not depend.
+    pub(super) stretch: Vec<f64>,
     /// Part of chain `j`'s requests that an arrival of chain `i` cannot meet because one thread
     /// makes both: `interlock[i * closed.len() + j]`. Empty if there is none.
     pub(super) interlock: Vec<f64>,
@@ -98,4 +100,19 @@ pub(super) struct Waits {
 pub(super) struct Load {
     pub(super) queued: Vec<f64>,
     pub(super) busy: Vec<f64>,
+    /// Threads of the chain that could be here.
+    pub(super) threads: Vec<f64>,
+}
+
+impl Load {
+    /// Adds a visit as an arrival finds it, for a chain with that many threads besides it. With
+    /// second phases a lone thread may queue while its last request still keeps a server; but then
+    /// nobody else came between, so an arrival that does come between cannot find it twice.
+    pub(super) fn push(&mut self, queued: f64, busy: f64, threads: f64) {
+        let all = queued + busy;
+        let scale = if all > threads { threads / all } else { 1.0 };
+        self.queued.push(queued * scale);
+        self.busy.push(busy * scale);
+        self.threads.push(threads);
+    }
 }
