@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 mod builder;
 mod check;
 mod error;

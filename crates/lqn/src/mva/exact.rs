@@ -4,13 +4,15 @@
 use super::station::{self, Found};
 use super::submodel::{Load, Station, Submodel, Waits};
 
-/// Population vectors times visits that are worth it: about a millisecond.
+/// Population vectors times visits times chains that are worth it: about a millisecond. In a model
+/// of many submodels each gets its part of twenty such.
 const WORK_MAX: f64 = 40_000.0;
+const WORK_ALL_MAX: f64 = 20.0 * WORK_MAX;
 /// Servers for which marginal probabilities are kept.
 const SERVERS_MAX: f64 = 64.0;
 
-/// Whether the recursion is affordable.
-pub(super) fn fits(submodel: &Submodel) -> bool {
+/// Whether the recursion is affordable for one of so many submodels.
+pub(super) fn fits(submodel: &Submodel, submodels: usize) -> bool {
     let mut states = 1.0;
     for chain in &submodel.chains {
         if chain.population.fract() != 0.0 {
@@ -21,7 +23,9 @@ pub(super) fn fits(submodel: &Submodel) -> bool {
     let visits: usize = submodel.stations.iter().map(|s| s.closed.len()).sum();
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let work = states * (visits * submodel.chains.len()) as f64;
-    work <= WORK_MAX
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let part = WORK_ALL_MAX / submodels as f64;
+    work <= WORK_MAX.min(part)
 }
 
 /// What one population vector looks like at one station.

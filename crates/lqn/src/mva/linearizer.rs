@@ -12,6 +12,8 @@ use super::submodel::{Load, Submodel, Waits};
 
 /// Chains times visits squared up to which Linearizer's cores cost a few milliseconds.
 const WORK_MAX: usize = 12_000;
+/// The same for all submodels of a model together.
+const WORK_ALL_MAX: usize = 20 * WORK_MAX;
 /// Rounds of corrections; Chandy and Neuse saw no gain beyond three.
 const ROUNDS: usize = 3;
 /// Fixed-point steps of one core, and the change of a load at which it ends.
@@ -21,12 +23,17 @@ const CHANGE_MAX: f64 = 1e-9;
 /// Loads per thread of the chain: queued and busy, per station and visit.
 type Fractions = Vec<Load>;
 
-pub(super) fn solve(submodel: &Submodel, start: Option<&[Load]>) -> (Waits, Vec<Load>) {
+pub(super) fn solve(
+    submodel: &Submodel,
+    submodels: usize,
+    start: Option<&[Load]>,
+) -> (Waits, Vec<Load>) {
     let full: Vec<f64> = submodel.chains.iter().map(|c| c.population).collect();
     let visits: usize = submodel.stations.iter().map(|s| s.closed.len() * s.closed.len()).sum();
     let mut corrections = Corrections::none(submodel);
     let mut at_full = core(submodel, &full, &corrections, start.map(<[Load]>::to_vec));
-    if submodel.chains.len().saturating_mul(visits) > WORK_MAX {
+    let worth = WORK_MAX.min(WORK_ALL_MAX / submodels.max(1));
+    if submodel.chains.len().saturating_mul(visits) > worth {
         return finish(submodel, at_full);
     }
     let mut fewer: Vec<Option<Vec<Load>>> = vec![None; full.len()];

@@ -284,10 +284,11 @@ impl Solver<'_> {
         for (&t, inside) in tasks.iter().zip(inside) {
             submodel.chains.push(self.chain(t, inside));
         }
-        let (waits, loads) = if exact::fits(&submodel) {
+        let submodels = self.network.submodels.len();
+        let (waits, loads) = if exact::fits(&submodel, submodels) {
             exact::solve(&submodel)
         } else {
-            linearizer::solve(&submodel, self.loads[index].as_deref())
+            linearizer::solve(&submodel, submodels, self.loads[index].as_deref())
         };
         self.take(&plans, &submodel, &waits, &loads, weight);
         self.loads[index] = Some(loads);

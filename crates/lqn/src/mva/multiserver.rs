@@ -140,10 +140,25 @@ impl Chain<'_> {
         // Regula falsi (Illinois) in the logarithms of both: averages grow with the rate, nearly
         // as a power of it while it is small.
         let miss = |x: f64| of(&self.at(x.exp())).max(1e-300).ln() - target.ln();
-        let (mut low, mut high) = (-30.0_f64, 30.0_f64);
-        let (mut below, mut above) = (miss(low), miss(high));
+        let guess = target / (self.sources - target).max(1e-9 * self.sources);
+        let mut low = guess.ln();
+        let mut below = miss(low);
+        let mut width = 0.5;
+        while below > 0.0 && width < 100.0 {
+            low -= width;
+            width *= 4.0;
+            below = miss(low);
+        }
         if below >= 0.0 {
             return low.exp();
+        }
+        let (mut high, mut width) = (low + 0.25, 0.5);
+        let mut above = miss(high);
+        while above < 0.0 && width < 100.0 {
+            (low, below) = (high, above);
+            high += width;
+            width *= 4.0;
+            above = miss(high);
         }
         if above <= 0.0 {
             return high.exp();
@@ -156,7 +171,7 @@ impl Chain<'_> {
                 (low * above - high * below) / (above - below)
             };
             let here = miss(x);
-            if here.abs() < 1e-12 || high - low < 1e-13 {
+            if here.abs() < 1e-11 || high - low < 1e-13 {
                 return x.exp();
             }
             if here < 0.0 {
