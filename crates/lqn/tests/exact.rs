@@ -22,6 +22,10 @@ impl Dice {
     fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
+    /// Small numbers, where the model wants a u32 or an index.
+    fn small(&mut self, n: u8) -> u8 {
+        u8::try_from(self.below(u64::from(n))).unwrap_or(0)
+    }
     fn real(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * (self.below(1000) as f64 / 1000.0)
     }
@@ -42,7 +46,8 @@ fn random(seed: u64, kind: Kind) -> Model {
     let mut processors: Vec<ProcessorId> = Vec::new();
     let mut place = |b: &mut Builder, d: &mut Dice, name: &str| {
         if kind.shared_processors && !processors.is_empty() && d.below(3) == 0 {
-            return processors[d.below(processors.len() as u64) as usize];
+            let n = u8::try_from(processors.len()).unwrap_or(u8::MAX);
+            return processors[usize::from(d.small(n))];
         }
         let discipline = match d.below(if kind.priorities { 5 } else { 3 }) {
             0 => ProcessorDiscipline::Ps,
@@ -51,7 +56,7 @@ fn random(seed: u64, kind: Kind) -> Model {
             _ => ProcessorDiscipline::Fcfs,
         };
         let p = b.processor(name, discipline);
-        b.cores(p, Multiplicity::Finite(1 + d.below(2) as u32));
+        b.cores(p, Multiplicity::Finite(1 + u32::from(d.small(2))));
         processors.push(p);
         p
     };
@@ -59,8 +64,8 @@ fn random(seed: u64, kind: Kind) -> Model {
     for i in 0..1 + d.below(2) {
         let p = place(&mut b, &mut d, &format!("pc{i}"));
         let think = if d.below(2) == 0 { 0.0 } else { d.real(0.5, 4.0) };
-        let t = b.reference_task(&format!("c{i}"), p, 1 + d.below(2) as u32, think);
-        b.priority(t, d.below(3) as i32);
+        let t = b.reference_task(&format!("c{i}"), p, 1 + u32::from(d.small(2)), think);
+        b.priority(t, i32::from(d.small(3)));
         let e = b.entry(&format!("c{i}"), t);
         b.demand(e, 1, d.real(0.2, 2.0));
         callers.push(e);
@@ -68,8 +73,8 @@ fn random(seed: u64, kind: Kind) -> Model {
     let mut layer = Vec::new();
     for i in 0..1 + d.below(3) {
         let p = place(&mut b, &mut d, &format!("ps{i}"));
-        let t = b.task(&format!("s{i}"), p, Multiplicity::Finite(1 + d.below(2) as u32));
-        b.priority(t, d.below(3) as i32);
+        let t = b.task(&format!("s{i}"), p, Multiplicity::Finite(1 + u32::from(d.small(2))));
+        b.priority(t, i32::from(d.small(3)));
         let e = b.entry(&format!("s{i}"), t);
         b.demand(e, 1, d.real(0.2, 2.0));
         if kind.later_phases && d.below(3) == 0 {
@@ -84,7 +89,7 @@ fn random(seed: u64, kind: Kind) -> Model {
             layer.push(e);
         }
     }
-    b.build().unwrap()
+    b.build().unwrap_or_else(|e| panic!("seed {seed}: {e}"))
 }
 
 fn simulated(model: &Model, exact: &ctmc::Exact) -> Result<(), String> {
@@ -96,7 +101,7 @@ fn simulated(model: &Model, exact: &ctmc::Exact) -> Result<(), String> {
             ("utilization", r.tasks[t].utilization, exact.utilization[t]),
         ] {
             // 2.5 half-widths are five standard errors: one in two million, also after many cases.
-            let room = 2.5 * e.half_width_95.unwrap() + 1e-9;
+            let room = 2.5 * e.half_width_95.unwrap_or(0.0) + 1e-9;
             if (e.mean - x).abs() > room {
                 let name = &model.tasks()[t].name;
                 return Err(format!("{name} {what}: {} +- {room}, exact {x}", e.mean));
@@ -118,7 +123,7 @@ fn analytic(model: &Model, exact: &ctmc::Exact) -> Result<f64, String> {
 const ALL: Kind = Kind { later_phases: true, shared_processors: true, priorities: true };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_simulator_agrees_with_the_exact_solution(seed in any::<u64>()) {
@@ -138,9 +143,6 @@ fn errors(kind: Kind, seeds: std::ops::Range<u64>) -> (f64, f64, usize) {
         let model = random(seed, kind);
         let Some(exact) = ctmc::solve(&model) else { continue };
         let error = analytic(&model, &exact).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-        if std::env::var_os("LQN_SHOW").is_some() && error > 0.06 {
-            eprintln!("seed {seed}: {error:.4}");
-        }
         sum += error;
         worst = worst.max(error);
         n += 1;
@@ -149,16 +151,23 @@ fn errors(kind: Kind, seeds: std::ops::Range<u64>) -> (f64, f64, usize) {
 }
 
 #[test]
+fn the_analytic_solver_converges() {
+    for seed in 5000..7000 {
+        let model = random(seed, ALL);
+        let solved = mva::solve(&model, &mva::Options::default());
+        assert!(solved.is_ok(), "seed {seed}: {:?}", solved.err());
+    }
+}
+
+#[test]
 fn the_analytic_solver_is_near_plain_models() {
     let kind = Kind { later_phases: false, shared_processors: false, priorities: false };
     let (mean, worst, n) = errors(kind, 0..150);
-    eprintln!("plain: mean {mean:.4}, worst {worst:.4}, {n} models");
-    assert!(n > 80 && mean < 0.02 && worst < 0.12, "mean {mean}, worst {worst}, {n} models");
+    assert!(n > 80 && mean < 0.012 && worst < 0.12, "mean {mean}, worst {worst}, {n} models");
 }
 
 #[test]
 fn the_analytic_solver_is_near_all_models() {
     let (mean, worst, n) = errors(ALL, 1000..1150);
-    eprintln!("all: mean {mean:.4}, worst {worst:.4}, {n} models");
-    assert!(n > 80 && mean < 0.035 && worst < 0.25, "mean {mean}, worst {worst}, {n} models");
+    assert!(n > 80 && mean < 0.04 && worst < 0.30, "mean {mean}, worst {worst}, {n} models");
 }

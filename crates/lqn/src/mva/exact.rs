@@ -65,15 +65,9 @@ pub(super) fn solve(submodel: &Submodel) -> (Waits, Vec<Load>) {
         .stations
         .iter()
         .zip(&last)
-        .map(|(s, p)| open_waits(s, &p.load, sources(submodel, s, None), known(&p.marginal)))
+        .map(|(s, p)| open_waits(s, &p.load, known(&p.marginal)))
         .collect();
     (waits, loads)
-}
-
-/// Threads of the chains that visit a station, one fewer of chain `without`.
-pub(super) fn sources(submodel: &Submodel, station: &Station, without: Option<usize>) -> f64 {
-    let all: f64 = station.closed.iter().map(|v| submodel.chains[v.chain].population).sum();
-    if without.is_some() { all - 1.0 } else { all }
 }
 
 fn known(marginal: &[f64]) -> Option<f64> {
@@ -81,15 +75,10 @@ fn known(marginal: &[f64]) -> Option<f64> {
 }
 
 /// Waits of open flows, which depend on each other under priorities: a few rounds of substitution.
-pub(super) fn open_waits(
-    station: &Station,
-    load: &Load,
-    sources: f64,
-    known: Option<f64>,
-) -> Vec<f64> {
+pub(super) fn open_waits(station: &Station, load: &Load, known: Option<f64>) -> Vec<f64> {
     let mut waits = vec![0.0; station.open.len()];
     for _ in 0..30 {
-        let found = Found { load, sources, all_busy: known };
+        let found = Found { load, all_busy: known };
         let next: Vec<f64> =
             (0..waits.len()).map(|i| station::open(station, i, &found, &waits)).collect();
         let same = next.iter().zip(&waits).all(|(a, b)| (a - b).abs() <= 1e-9 * a.abs());
@@ -117,17 +106,15 @@ fn step(
             }
             let before = &table[state - strides[v.chain]][k];
             let mut seen = Load::default();
-            let mut sources = 0.0;
             for (j, met) in s.closed.iter().enumerate() {
                 let rest = population[met.chain] - usize::from(met.chain == v.chain);
                 #[expect(clippy::cast_precision_loss, reason = "small populations")]
                 let rest = rest as f64;
-                sources += rest;
-                seen.push(before.load.queued[j], before.load.busy[j], rest);
+                seen.push(s.servers, before.load.queued[j], before.load.busy[j], rest);
             }
             let known = known(&before.marginal);
-            let open = open_waits(s, &seen, sources, known);
-            let found = Found { load: &seen, sources, all_busy: known };
+            let open = open_waits(s, &seen, known);
+            let found = Found { load: &seen, all_busy: known };
             let wait = station::closed(s, i, &found, &open);
             cycle[v.chain] += v.visits * (wait + v.reply);
             wait

@@ -45,16 +45,17 @@ pub(super) fn sources(network: &Network, state: &State) -> Sources {
     out
 }
 
-/// The matrix of a station, empty if nothing is interlocked.
+/// The matrix of a station, empty if nothing is interlocked; and the most requests that can be
+/// there at once, if all stem from blocked threads of reference tasks.
 pub(super) fn matrix(
     network: &Network,
     state: &State,
     station: &StationPlan,
     sources: &Sources,
-) -> Vec<f64> {
+) -> (Vec<f64>, f64) {
     let n = station.closed.len();
     if !(2..=CLIENTS_MAX).contains(&n) {
-        return Vec::new();
+        return (Vec::new(), f64::INFINITY);
     }
     let parts: Vec<HashMap<usize, f64>> = station
         .closed
@@ -83,7 +84,31 @@ pub(super) fn matrix(
             }
         }
     }
-    if out.iter().all(|&x| x == 0.0) { Vec::new() } else { out }
+    if out.iter().all(|&x| x == 0.0) {
+        out.clear();
+    }
+    let open = !station.open.is_empty() || !station.arrivals.is_empty();
+    (out, if open { f64::INFINITY } else { threads(network, &parts) })
+}
+
+/// Threads of the reference tasks that all clients' requests stem from.
+fn threads(network: &Network, parts: &[HashMap<usize, f64>]) -> f64 {
+    let root = |t: &usize| network.tasks[*t].reference;
+    let rooted = |part: &HashMap<usize, f64>| {
+        let sum: f64 = part.iter().filter(|(t, _)| root(t)).map(|(_, part)| part).sum();
+        sum > 1.0 - 1e-9
+    };
+    if !parts.iter().all(rooted) {
+        return f64::INFINITY;
+    }
+    let mut roots: Vec<usize> = parts.iter().flat_map(|p| p.keys().copied()).filter(root).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let population = |t: usize| match network.tasks[t].population {
+        Population::Closed(n) => n,
+        Population::Open => f64::INFINITY,
+    };
+    roots.into_iter().map(population).sum()
 }
 
 /// Part of `j` that an arrival of `i` cannot meet. Reference tasks are disjoint sources and add

@@ -6,7 +6,7 @@
 //! solves the network with one fewer as well and carries the difference of the fractions over;
 //! the cost is a factor of the number of chains.
 
-use super::exact::{open_waits, sources};
+use super::exact::open_waits;
 use super::station::{self, Found};
 use super::submodel::{Load, Submodel, Waits};
 
@@ -52,12 +52,8 @@ pub(super) fn solve(
 }
 
 fn finish(submodel: &Submodel, (mut waits, loads): (Waits, Vec<Load>)) -> (Waits, Vec<Load>) {
-    waits.open = submodel
-        .stations
-        .iter()
-        .zip(&loads)
-        .map(|(s, load)| open_waits(s, load, sources(submodel, s, None), None))
-        .collect();
+    waits.open =
+        submodel.stations.iter().zip(&loads).map(|(s, load)| open_waits(s, load, None)).collect();
     (waits, loads)
 }
 
@@ -173,7 +169,6 @@ fn substitute(
     let mut seen = Load::default();
     for (k, s) in submodel.stations.iter().enumerate() {
         let n = s.closed.len();
-        let sources: f64 = s.closed.iter().map(|v| population[v.chain]).sum::<f64>() - 1.0;
         let mut row = Vec::with_capacity(n);
         let mixed = matches!(
             s.order,
@@ -194,10 +189,10 @@ fn substitute(
                 let per = if all > 0.0 { 1.0 / all } else { 0.0 };
                 let queued = (rest * (loads[k].queued[j] * per + dq)).max(0.0);
                 let busy = (rest * (loads[k].busy[j] * per + db)).max(0.0);
-                seen.push(queued, busy, rest);
+                seen.push(s.servers, queued, busy, rest);
             }
-            let open = if mixed { open_waits(s, &seen, sources, None) } else { Vec::new() };
-            let found = Found { load: &seen, sources, all_busy: None };
+            let open = if mixed { open_waits(s, &seen, None) } else { Vec::new() };
+            let found = Found { load: &seen, all_busy: None };
             let wait = station::closed(s, i, &found, &open);
             cycle[v.chain] += v.visits * (wait + v.reply);
             row.push(wait);

@@ -137,6 +137,7 @@ impl Solver<'_> {
             let after = self.utilizations();
             let change = before.iter().zip(&after).map(|(a, b)| (a - b).abs() / b.max(1.0));
             let change = change.fold(0.0, f64::max);
+            // Damped steps are short also far from the solution.
             if change < options.convergence * weight && iteration > 2 {
                 return Ok(iteration);
             }
@@ -330,6 +331,10 @@ impl Solver<'_> {
             let rate = self.state.task_rate(&self.network, client.task);
             let mut visit = self.visit(client, if rate > 0.0 { 1.0 / rate } else { 0.0 });
             visit.chain = chain;
+            if let Population::Closed(n) = self.network.tasks[client.task].population {
+                let cycle = n / (rate * visit.visits).max(1e-300);
+                visit.away = (cycle - visit.reply - self.wait_now(client).mean).max(0.0);
+            }
             let later = visit.service - visit.reply;
             if later > 1e-12 * visit.service {
                 let p = overtaking::probability(&self.network, &self.state, client, later);
@@ -342,6 +347,8 @@ impl Solver<'_> {
         if let Server::Task(t) = plan.server {
             open.extend(self.arrivals(plan, t));
         }
+        let (interlock, threads_max) =
+            interlock::matrix(&self.network, &self.state, plan, &self.sources);
         Station {
             servers: plan.servers,
             order: plan.order,
@@ -349,7 +356,8 @@ impl Solver<'_> {
             open,
             buckets: plan.buckets.clone(),
             stretch: Vec::new(),
-            interlock: interlock::matrix(&self.network, &self.state, plan, &self.sources),
+            interlock,
+            threads_max,
         }
     }
 
@@ -519,6 +527,7 @@ impl Sums {
             residual,
             priority,
             bucket,
+            away: f64::INFINITY,
             overtaking: 0.0,
         }
     }

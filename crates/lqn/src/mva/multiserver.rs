@@ -34,7 +34,7 @@ pub(super) fn all_busy(m: f64, sources: f64, busy: f64, open: f64, services: &[f
     if m <= 1.0 {
         return total.min(1.0);
     }
-    if open <= 0.0 && sources < m {
+    if open <= 0.0 && sources <= m - 1.0 {
         return 0.0;
     }
     if total >= m {

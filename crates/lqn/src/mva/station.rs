@@ -22,8 +22,6 @@ const LOAD_MAX: f64 = 0.9999;
 pub(super) struct Found<'a> {
     /// Queue and busy servers per closed visit.
     pub(super) load: &'a Load,
-    /// Threads that could be there.
-    pub(super) sources: f64,
     /// Probability that all servers are busy, where it is known better than by a fit.
     pub(super) all_busy: Option<f64>,
 }
@@ -41,30 +39,27 @@ pub(super) fn closed(station: &Station, i: usize, found: &Found<'_>, open_waits:
     } else {
         0.0
     };
-    own + wait(station, v.service, v.priority, v.bucket, &visible, found, open_waits)
+    own + wait(station, v, &visible, found, open_waits)
 }
 
 /// Mean wait of open flow `i`.
 pub(super) fn open(station: &Station, i: usize, found: &Found<'_>, open_waits: &[f64]) -> f64 {
-    let v = &station.open[i];
-    wait(station, v.service, v.priority, v.bucket, &|_| 1.0, found, open_waits)
+    wait(station, &station.open[i], &|_| 1.0, found, open_waits)
 }
 
 fn wait(
     station: &Station,
-    service: f64,
-    priority: i32,
-    bucket: usize,
+    v: &Visit,
     visible: &dyn Fn(usize) -> f64,
     found: &Found<'_>,
     open_waits: &[f64],
 ) -> f64 {
     match station.order {
-        Order::Fcfs => fcfs(station, visible, found),
-        Order::Sharing => service * sharing(station, visible, found),
-        Order::Groups => groups(station, service, bucket, visible, found),
+        Order::Fcfs => fcfs(station, v, visible, found),
+        Order::Sharing => v.service * sharing(station, visible, found),
+        Order::Groups => groups(station, v.service, v.bucket, visible, found),
         Order::HeadOfLine | Order::Preemptive => {
-            by_priority(station, service, priority, visible, found, open_waits)
+            by_priority(station, v, visible, found, open_waits)
         }
     }
 }
@@ -72,6 +67,12 @@ fn wait(
 /// Mean number of busy servers that the arrival can meet, closed flows only.
 fn busy(visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
     found.load.busy.iter().enumerate().map(|(j, b)| visible(j) * b).sum()
+}
+
+/// Threads that the arrival can meet.
+fn sources(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+    let all: f64 = found.load.threads.iter().enumerate().map(|(j, n)| visible(j) * n).sum();
+    all.min(station.threads_max - 1.0)
 }
 
 fn full(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
@@ -83,7 +84,13 @@ fn full(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) ->
         {
             known
         }
-        _ => all_busy(station.servers, found.sources, busy, open, &station.stretch),
+        _ => all_busy(
+            station.servers,
+            sources(station, visible, found),
+            busy,
+            open,
+            &station.stretch,
+        ),
     }
 }
 
@@ -93,17 +100,22 @@ fn left(station: &Station) -> f64 {
     station.servers * (1.0 - load)
 }
 
-fn fcfs(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
+fn fcfs(
+    station: &Station,
+    arriving: &Visit,
+    visible: &dyn Fn(usize) -> f64,
+    found: &Found<'_>,
+) -> f64 {
     let (mut queue, mut busy, mut rest) = (0.0, 0.0, 0.0);
     for (j, v) in station.closed.iter().enumerate() {
         let part = visible(j);
         queue += part * found.load.queued[j] * v.service;
         busy += part * found.load.busy[j];
-        rest += part * found.load.busy[j] * next_end(station, v);
+        rest += part * found.load.busy[j] * next_end(station, arriving, v);
     }
     for v in &station.open {
         busy += v.visits * v.service;
-        rest += v.visits * v.service * next_end(station, v);
+        rest += v.visits * v.service * next_end(station, arriving, v);
     }
     if busy <= 0.0 {
         return 0.0;
@@ -113,11 +125,21 @@ fn fcfs(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) ->
     slow * (queue + full(station, visible, found) * rest / busy) / left(station)
 }
 
-/// Mean rest of a service in progress, times the servers, until one of them is free: one server
-/// ends after the residual time; many together end like a Poisson process (Palm and Khintchine),
-/// after the mean service divided by their number.
-fn next_end(station: &Station, v: &Visit) -> f64 {
-    v.service + (v.residual - v.service) / station.servers
+/// Mean rest of a service in progress, times the servers, until one of them is free.
+///
+/// One server ends after the residual time, if the arrival comes at a random time. A thread that
+/// was here a short time ago comes at a time that long services had no chance to fill: with one
+/// other thread, an exponential time away and several distributions of service, the exact rest
+/// lies between the residual (away for long) and the mean service (back at once), close to
+/// `away / (away + 2 residual)` of the way. Many servers together end like a Poisson process (Palm
+/// and Khintchine), after the mean service divided by their number.
+fn next_end(station: &Station, arriving: &Visit, v: &Visit) -> f64 {
+    let random = if arriving.away.is_finite() {
+        arriving.away / (arriving.away + 2.0 * v.residual).max(1e-300)
+    } else {
+        1.0
+    };
+    v.service + random * (v.residual - v.service) / station.servers
 }
 
 /// Stretch of the service, less 1.
@@ -158,20 +180,20 @@ fn groups(
         let load = (open / cores).min(LOAD_MAX);
         return service / cores * (1.0 + present) / (1.0 - load) - service;
     }
-    let full = all_busy(cores, found.sources, mine, open, &[]);
+    let full = all_busy(cores, sources(station, visible, found), mine, open, &[]);
     let load = (open / cores).min(LOAD_MAX);
     service * ((present - mine).max(0.0) + full) / (cores * (1.0 - load))
 }
 
 fn by_priority(
     station: &Station,
-    service: f64,
-    priority: i32,
+    arriving: &Visit,
     visible: &dyn Fn(usize) -> f64,
     found: &Found<'_>,
     open_waits: &[f64],
 ) -> f64 {
     let m = station.servers;
+    let (service, priority) = (arriving.service, arriving.priority);
     let preemptive = station.order == Order::Preemptive;
     let mut here = Vec::new();
     for (j, v) in station.closed.iter().enumerate() {
@@ -189,7 +211,7 @@ fn by_priority(
     }
     let counts = |p: &Present<'_>| p.visit.priority >= priority || !preemptive;
     let in_way: f64 = here.iter().filter(|p| counts(p)).map(|p| p.busy).sum();
-    let full = all_busy(m, found.sources, in_way.min(m), 0.0, &station.stretch);
+    let full = all_busy(m, sources(station, visible, found), in_way.min(m), 0.0, &station.stretch);
     let over: f64 = here.iter().filter(|p| p.visit.priority > priority).map(|p| p.busy).sum();
     let left = |over: f64| (1.0 - over / m).max(1.0 - LOAD_MAX);
     let mut wait = 0.0;
@@ -199,7 +221,7 @@ fn by_priority(
             work += p.queued * p.visit.service;
         }
         if counts(p) && in_way > 0.0 {
-            work += full * p.busy / in_way * next_end(station, p.visit);
+            work += full * p.busy / in_way * next_end(station, arriving, p.visit);
         }
         // While a request of these is worked off, its own thread sends no other.
         let again = if p.visit.priority > priority { p.busy / p.threads.max(1.0) } else { 0.0 };

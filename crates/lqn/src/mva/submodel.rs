@@ -39,6 +39,8 @@ pub(super) struct Visit {
     pub(super) service: f64,
     /// Mean rest of a service that an arrival finds in progress: E[s^2] / 2 E[s].
     pub(super) residual: f64,
+    /// Mean time between a reply and the thread's next request; infinite for open flows.
+    pub(super) away: f64,
     /// Larger goes first.
     pub(super) priority: i32,
     /// Bucket of a fair-share station.
@@ -67,6 +69,8 @@ pub(super) struct Station {
     /// Part of chain `j`'s requests that an arrival of chain `i` cannot meet because one thread
     /// makes both: `interlock[i * closed.len() + j]`. Empty if there is none.
     pub(super) interlock: Vec<f64>,
+    /// Most requests that there can be at once, because the threads that they stem from block.
+    pub(super) threads_max: f64,
 }
 
 impl Station {
@@ -107,10 +111,11 @@ pub(super) struct Load {
 impl Load {
     /// Adds a visit as an arrival finds it, for a chain with that many threads besides it. With
     /// second phases a lone thread may queue while its last request still keeps a server; but then
-    /// nobody else came between, so an arrival that does come between cannot find it twice.
-    pub(super) fn push(&mut self, queued: f64, busy: f64, threads: f64) {
+    /// nobody else came between, so an arrival that does come between cannot find it twice. (With
+    /// several servers it can: the others serve the queue meanwhile.)
+    pub(super) fn push(&mut self, servers: f64, queued: f64, busy: f64, threads: f64) {
         let all = queued + busy;
-        let scale = if all > threads { threads / all } else { 1.0 };
+        let scale = if servers <= 1.0 && all > threads { threads / all } else { 1.0 };
         self.queued.push(queued * scale);
         self.busy.push(busy * scale);
         self.threads.push(threads);

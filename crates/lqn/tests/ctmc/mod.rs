@@ -5,6 +5,8 @@
 //! It knows exponential slices, stochastic synchronous calls, second phases, several threads and
 //! cores, first come first served, processor sharing, head-of-line and preemptive priorities.
 
+#![expect(clippy::unwrap_used, reason = "a test helper: a model too large for it may panic")]
+
 use std::collections::HashMap;
 
 use evenkeel_lqn::{Model, ProcessorDiscipline, ProcessorId, TaskDiscipline, TaskId};
@@ -104,7 +106,7 @@ impl Chain<'_> {
     }
 
     fn cycle(&self, s: &mut State, thread: u16) {
-        let e = self.model.entries_of(TaskId::clone(&self.id(thread)))[0];
+        let e = self.model.entries_of(self.id(thread))[0];
         self.start(s, thread, u16::try_from(e.index()).unwrap(), NOBODY);
     }
 
