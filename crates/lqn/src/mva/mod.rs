@@ -119,6 +119,10 @@ struct Solver<'a> {
 const INTERLOCK_ITERATIONS: u32 = 30;
 /// Iterations after which waits that do not settle are damped more.
 const PATIENCE: u32 = 20;
+/// Where a bound takes hold and lets go in turn, the last digits never settle. After so many
+/// iterations the criterion of LQNS is enough: a change of 1e-5.
+const PATIENCE_MAX: u32 = 400;
+const NEAR: f64 = 1e-5;
 
 impl Solver<'_> {
     fn run(&mut self, options: &Options) -> Result<u32, MvaError> {
@@ -138,7 +142,8 @@ impl Solver<'_> {
             let change = before.iter().zip(&after).map(|(a, b)| (a - b).abs() / b.max(1.0));
             let change = change.fold(0.0, f64::max);
             // Damped steps are short also far from the solution.
-            if change < options.convergence * weight && iteration > 2 {
+            let near = change < NEAR && iteration > PATIENCE_MAX;
+            if near || (change < options.convergence * weight && iteration > 2) {
                 return Ok(iteration);
             }
             swings += u32::from(change > last_change);
