@@ -157,6 +157,7 @@ fn tasks(b: &Builder) -> Result<(), ModelError> {
         }
         copies("multiplicity", t.copies).map_err(fail)?;
         not_negative("think time", t.think).map_err(fail)?;
+        not_negative("priority", f64::from(t.priority)).map_err(fail)?;
         match (t.discipline, t.copies) {
             (TaskDiscipline::Reference, Multiplicity::Infinite) => {
                 return Err(fail(Problem::Reference("have infinitely many customers")));
@@ -181,6 +182,7 @@ fn entry(b: &Builder, e: &Entry) -> Result<(), ModelError> {
     let task = b.tasks.get(e.task.index());
     let task = task.ok_or_else(|| fail(Problem::Dangling(ElementKind::Task)))?;
     let reference = task.discipline == TaskDiscipline::Reference;
+    not_negative("priority", f64::from(e.priority)).map_err(fail)?;
     if let Some(rate) = e.arrival_rate {
         not_negative("open arrival rate", rate).map_err(fail)?;
         if reference {
