@@ -22,12 +22,13 @@ mod state;
 mod station;
 mod submodel;
 
-use crate::error::{Element, ElementKind};
-use crate::model::Model;
-use crate::results::Results;
 use network::{Client, Network, Population, Server, StationPlan};
 use state::{State, Wait};
 use submodel::{Chain, Load, Station, Submodel, Visit, Waits};
+
+use crate::error::{Element, ElementKind};
+use crate::model::Model;
+use crate::results::Results;
 
 /// When to stop.
 #[derive(Debug, Clone, PartialEq)]

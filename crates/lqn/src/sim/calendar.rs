@@ -130,8 +130,9 @@ impl Calendar {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         /// Against a list that is searched: what comes out, and in which order.

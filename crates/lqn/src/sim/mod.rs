@@ -20,12 +20,13 @@ mod host;
 mod random;
 mod tally;
 
-use crate::error::{Element, ElementKind};
-use crate::model::{Model, TaskId};
-use crate::results::Results;
 use code::Code;
 use engine::{Engine, Stop};
 use tally::Tally;
+
+use crate::error::{Element, ElementKind};
+use crate::model::{Model, TaskId};
+use crate::results::Results;
 
 /// Batches per replication: enough for a t quantile of 2.05, long enough not to be correlated.
 const BATCHES: usize = 30;
