@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Bands of SCHED_FIFO priorities: one capsule's roles, never interleaved with another's.
+//! Bands of real-time priorities: one capsule's roles, never interleaved with another's.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Role;
 
-/// How many bands fit: SCHED_FIFO has priorities 1 to 99 (include/uapi/linux/sched/types.h), six
-/// roles make a band, and 97 to 99 stay free for the host's own watchdogs. ⌊96 / 6⌋ = 16.
+/// How many bands fit: SCHED_FIFO and SCHED_RR have priorities 1 to 99
+/// (include/uapi/linux/sched/types.h), six roles make a band, and 97 to 99 stay free for the host's
+/// own watchdogs. ⌊96 / 6⌋ = 16.
 pub const BANDS_MAX: u8 = 16;
 
-/// The six consecutive SCHED_FIFO priorities of one capsule. A higher band outranks a lower one
+/// The six consecutive real-time priorities of one capsule. A higher band outranks a lower one
 /// whatever the roles, which is what makes capsules rate monotonic among each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -28,7 +29,7 @@ impl Band {
         self.0
     }
 
-    /// The SCHED_FIFO priority of `role` in this band, 1 to 96.
+    /// The real-time priority of `role` in this band, 1 to 96.
     pub const fn priority(self, role: Role) -> u8 {
         1 + self.0 * Role::COUNT + role.level()
     }
