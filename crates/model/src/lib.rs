@@ -10,6 +10,7 @@
 
 mod band;
 mod bandwidth;
+mod bench_row;
 mod capsule_name;
 mod cpu_set;
 mod enforcer_kind;
@@ -20,6 +21,7 @@ mod span;
 
 pub use band::{BANDS_MAX, Band};
 pub use bandwidth::Bandwidth;
+pub use bench_row::{BenchReport, BenchRow};
 pub use capsule_name::{CapsuleName, CapsuleNameError};
 pub use cpu_set::{CPU_INDEX_MAX, CpuIndex, CpuSet, CpuSetError};
 pub use enforcer_kind::EnforcerKind;
