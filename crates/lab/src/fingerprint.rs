@@ -70,6 +70,9 @@ impl Begin {
         Ok(Fingerprint {
             kernel: facts::kernel_release(),
             cpu_model: facts::cpu_model()?.unwrap_or_else(|| "unknown".to_owned()),
+            microcode: facts::microcode()?,
+            frequency_governor: facts::frequency_governor()?,
+            revision: option_env!("EVENKEEL_REVISION").map(str::to_owned),
             cpus: cpu::online()?.to_string(),
             tick_hz: facts::tick_hz(),
             guest: guest.to_owned(),

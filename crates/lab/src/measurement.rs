@@ -32,6 +32,16 @@ pub struct Fingerprint {
     pub kernel: String,
     /// Model name out of /proc/cpuinfo.
     pub cpu_model: String,
+    /// Microcode revision of the first CPU; absent where the kernel prints none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microcode: Option<String>,
+    /// Frequency governor of the first CPU; absent where nothing scales its frequency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_governor: Option<String>,
+    /// Commit that was checked out when the program was built; absent where it was not built in a
+    /// git checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Online CPUs, list form.
     pub cpus: String,
     /// Timer frequency, hertz; absent where the kernel's configuration cannot be read.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EnforcerKind {
-    /// Real-time groups: hard, rate monotonic among capsules, SCHED_FIFO inside.
+    /// Real-time groups: hard, rate monotonic among capsules, fixed priorities inside.
     Rtgroup,
     /// Fair-class quota and weight: a cap, no guarantee.
     Quota,

@@ -32,10 +32,30 @@ pub fn cpu_model() -> Result<Option<String>, FileError> {
     Ok(parse_cpu_model(&pseudo_file::read(Path::new("/proc/cpuinfo"))?))
 }
 
+/// The microcode revision of the first CPU, as the kernel prints it (`0xa0011d5`); `None` where it
+/// prints none (guests of some hypervisors, most architectures but x86).
+pub fn microcode() -> Result<Option<String>, FileError> {
+    Ok(parse_cpuinfo(&pseudo_file::read(Path::new("/proc/cpuinfo"))?, "microcode"))
+}
+
+/// The frequency governor of the first CPU; `None` where nothing scales its frequency.
+pub fn frequency_governor() -> Result<Option<String>, FileError> {
+    let path = Path::new("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(pseudo_file::read(path)?.trim().to_owned()))
+}
+
 fn parse_cpu_model(text: &str) -> Option<String> {
+    parse_cpuinfo(text, "model name")
+}
+
+/// The first value of a key of /proc/cpuinfo.
+fn parse_cpuinfo(text: &str, wanted: &str) -> Option<String> {
     text.lines()
         .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.trim() == "model name")
+        .find(|(key, _)| key.trim() == wanted)
         .map(|(_, value)| value.trim().to_owned())
 }
 
@@ -80,5 +100,6 @@ mod tests {
         let text = "processor\t: 0\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nflags\t: fpu\n";
         assert_eq!(parse_cpu_model(text).as_deref(), Some("AMD EPYC"));
         assert_eq!(parse_cpu_model("processor\t: 0\n"), None);
+        assert_eq!(parse_cpuinfo("microcode\t: 0xa0011d5\n", "microcode").unwrap(), "0xa0011d5");
     }
 }

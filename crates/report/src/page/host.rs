@@ -65,12 +65,15 @@ fn facts(section: &Section) -> Option<Map<String, Value>> {
 }
 
 /// The facts in the order of the page, with their names; others follow under their keys.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 8] = [
     ("kernel", "kernel"),
     ("cpu_model", "CPU"),
+    ("microcode", "microcode"),
+    ("frequency_governor", "frequency governor"),
     ("cpus", "online CPUs"),
     ("tick_hz", "scheduler tick, Hz"),
     ("guest", "guests"),
+    ("revision", "program built from commit"),
 ];
 
 fn rank(key: &str) -> usize {

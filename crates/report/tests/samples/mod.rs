@@ -43,6 +43,9 @@ pub fn fingerprint() -> Fingerprint {
     Fingerprint {
         kernel: "6.18.0-synthetic".into(),
         cpu_model: "synthetic sample, nothing was measured".into(),
+        microcode: None,
+        frequency_governor: None,
+        revision: None,
         cpus: "0-1".into(),
         tick_hz: Some(250),
         guest: "none (synthetic)".into(),
