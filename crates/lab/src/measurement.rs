@@ -186,14 +186,30 @@ pub struct NeighbourRun {
 pub struct NeighbourSummary {
     /// The worst of `1 - throughput_bps / alone_bps` over the points, 0.03 being 3 %.
     pub worst_drop_ratio: f64,
-    /// What A loses when B's share goes up: the worst of one less `throughput_bps / alone_bps` over
-    /// the same at the smallest share of the same kind.
+    /// What A loses when B's share goes from the smallest to the largest: the worst `drop_ratio` of
+    /// `trends`.
     pub worst_drop_over_shares_ratio: f64,
+    /// The line through all visits of a kind, from which that is taken. Single points are no basis:
+    /// each is uncertain by 1 to 3 %, so that the worst difference between them shows 3 to 4 % where
+    /// there is none.
+    #[serde(default)]
+    pub trends: Vec<NeighbourTrend>,
     /// The worst of `1 - null_ratio` over the points: what `worst_drop_ratio` would be if B did
     /// nothing, which is how much of it is noise.
     pub worst_null_drop_ratio: f64,
     /// One point a kind and share: medians.
     pub points: Vec<NeighbourPoint>,
+}
+
+/// What A loses over B's shares, by the line of Theil and Sen through what A keeps in each visit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourTrend {
+    /// What B does.
+    pub kind: NeighbourKind,
+    /// One less what the line says at the largest share, over what it says at the smallest.
+    pub drop_ratio: f64,
+    /// Lower and upper end of its 95 % interval.
+    pub drop_ratio_95: (f64, f64),
 }
 
 /// One point of `neighbour`.
@@ -347,6 +363,9 @@ pub struct FloodRow {
     /// Visit by visit, quartiles: A's interval over that of the control; for the control itself over
     /// the mean of the two intervals without a flood.
     pub visit_ratio: Quartiles,
+    /// Lower and upper end of the 95 % interval of `kept_ratio`; zeros where none was computed.
+    #[serde(default)]
+    pub kept_ratio_95: (f64, f64),
     /// The null comparison: median over the visits of one interval without a flood over the other.
     /// One without noise.
     pub null_ratio: f64,

@@ -15,14 +15,16 @@ use crate::error::LabError;
 use crate::generator::tcp_flow::{FlowCounters, TcpFlow};
 use crate::guest::{SinkWork, SpinnerKind};
 use crate::measurement::{
-    Neighbour, NeighbourKind, NeighbourPoint, NeighbourRun, NeighbourSummary,
+    Neighbour, NeighbourKind, NeighbourPoint, NeighbourRun, NeighbourSummary, NeighbourTrend,
 };
 use crate::seed::Order;
+use crate::statistics::robust_line;
 use crate::testbed::{Testbed, VmSpec};
 
 const NAME: &str = "neighbour";
 const A: &str = "a";
 const B: &str = "b";
+const KINDS: [NeighbourKind; 2] = [NeighbourKind::Tcp, NeighbourKind::Compute];
 
 /// B's period. A's is 20 ms, so that A comes first (rate monotonic), and 60 ms of 100 ms fit beside
 /// 6 ms of 20 ms by response-time analysis; 60 of 100 beside 30 of 100 would not.
@@ -51,7 +53,7 @@ impl Plan {
             .map(Span::from_ms)
             .collect();
         budgets.push(Span::from_ms(60));
-        let kinds = vec![NeighbourKind::Tcp, NeighbourKind::Compute];
+        let kinds = KINDS.to_vec();
         Plan { reservation, neighbour_budgets: budgets, kinds, repetitions }
     }
 
@@ -195,40 +197,68 @@ impl Stage<'_> {
 /// Sums up: a point a kind and share, from the ratios of its visits.
 pub fn summary(runs: &[NeighbourRun]) -> NeighbourSummary {
     let mut points = Vec::new();
-    for kind in [NeighbourKind::Tcp, NeighbourKind::Compute] {
-        let mut shares: Vec<f64> =
-            runs.iter().filter(|r| r.kind == kind).map(|r| r.neighbour_share).collect();
-        shares.sort_by(f64::total_cmp);
-        shares.dedup();
-        points.extend(shares.into_iter().map(|share| {
-            let own: Vec<&NeighbourRun> = runs
-                .iter()
-                .filter(|r| r.kind == kind && r.neighbour_share.to_bits() == share.to_bits())
-                .collect();
+    for kind in KINDS {
+        points.extend(shares(kind, runs).into_iter().map(|share| {
+            let own = runs_at(kind, share, runs);
             point(kind, share, &own)
         }));
     }
+    let trends: Vec<NeighbourTrend> =
+        KINDS.into_iter().filter_map(|kind| trend(kind, runs)).collect();
     let worst = |drop: &dyn Fn(&NeighbourPoint) -> f64| {
         // Without points nothing was lost, and nothing shown.
         points.iter().map(drop).reduce(f64::max).unwrap_or(0.0)
     };
     NeighbourSummary {
         worst_drop_ratio: worst(&|p| 1.0 - ratio(p.throughput_bps, p.alone_bps)),
-        worst_drop_over_shares_ratio: worst(&|p| {
-            let kept = |p: &NeighbourPoint| ratio(p.throughput_bps, p.alone_bps);
-            // Points of a kind are in the order of their shares, so the first is the smallest.
-            let least = points.iter().find(|other| other.kind == p.kind).map_or(0.0, kept);
-            1.0 - ratio(kept(p), least)
-        }),
+        worst_drop_over_shares_ratio: trends
+            .iter()
+            .map(|trend| trend.drop_ratio)
+            .reduce(f64::max)
+            .unwrap_or(0.0),
+        trends,
         worst_null_drop_ratio: worst(&|p| 1.0 - p.null_ratio),
         points,
     }
 }
 
+/// The shares that B had, ascending.
+fn shares(kind: NeighbourKind, runs: &[NeighbourRun]) -> Vec<f64> {
+    let mut shares: Vec<f64> =
+        runs.iter().filter(|r| r.kind == kind).map(|r| r.neighbour_share).collect();
+    shares.sort_by(f64::total_cmp);
+    shares.dedup();
+    shares
+}
+
+fn runs_at(kind: NeighbourKind, share: f64, runs: &[NeighbourRun]) -> Vec<&NeighbourRun> {
+    let at = |r: &&NeighbourRun| r.kind == kind && r.neighbour_share.to_bits() == share.to_bits();
+    runs.iter().filter(at).collect()
+}
+
+/// `None` with fewer than two shares.
+fn trend(kind: NeighbourKind, runs: &[NeighbourRun]) -> Option<NeighbourTrend> {
+    let shares = shares(kind, runs);
+    let (least, most) = (*shares.first()?, *shares.last()?);
+    let kept: Vec<(f64, f64)> = shares
+        .iter()
+        .flat_map(|&share| {
+            visits_of(&runs_at(kind, share, runs)).into_iter().map(move |v| (share, v.kept()))
+        })
+        .collect();
+    let line = robust_line(&kept)?;
+    let at_least_share = line.intercept + line.slope * least;
+    let drop = |slope: f64| ratio(-slope * (most - least), at_least_share);
+    Some(NeighbourTrend {
+        kind,
+        drop_ratio: drop(line.slope),
+        drop_ratio_95: (drop(line.slope_95.1), drop(line.slope_95.0)),
+    })
+}
+
 fn point(kind: NeighbourKind, neighbour_share: f64, runs: &[&NeighbourRun]) -> NeighbourPoint {
     let visits = visits_of(runs);
-    let ratios: Vec<f64> =
-        visits.iter().map(|v| ratio(2.0 * v.active, v.idle_earlier + v.idle_later)).collect();
+    let ratios: Vec<f64> = visits.iter().map(VisitFigures::kept).collect();
     let visit_ratio = spread(&ratios);
     let idle = runs.iter().filter(|r| !r.neighbour_active);
     let alone_bps = median_of(idle, |r| r.tcp.throughput_bps);
@@ -251,6 +281,13 @@ struct VisitFigures {
     active: f64,
     idle_earlier: f64,
     idle_later: f64,
+}
+
+impl VisitFigures {
+    /// What A keeps beside B.
+    fn kept(&self) -> f64 {
+        ratio(2.0 * self.active, self.idle_earlier + self.idle_later)
+    }
 }
 
 /// The complete visits among the windows of one point.

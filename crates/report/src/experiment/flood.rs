@@ -5,7 +5,7 @@
 use evenkeel_lab::measurement::{Flood, FloodRow, FloodRun};
 use evenkeel_model::NetworkContextKind;
 
-use super::{intervals, quartiles_text, verdict_on};
+use super::{interval_text, intervals, quartiles_text, verdict_on};
 use crate::drawing::axis::{Axis, extent};
 use crate::drawing::chart::Chart;
 use crate::drawing::layer::{Fill, Layer, Mark, Point, Stroke};
@@ -137,6 +137,7 @@ fn table(flood: &Flood) -> Table {
         ">A without",
         ">A keeps",
         "quartiles",
+        "95 % interval",
         "?>null",
     ]);
     for row in &flood.summary.rows {
@@ -148,6 +149,7 @@ fn table(flood: &Flood) -> Table {
             throughput(row.alone_bps),
             percent(row.kept_ratio),
             quartiles_text(row.visit_ratio),
+            interval_text(row.kept_ratio_95),
             percent(row.null_ratio),
         ]);
     }

@@ -71,6 +71,12 @@ fn quartiles_text(quartiles: Quartiles) -> String {
     format!("{} to {upper}", lower.trim_end_matches(" %"))
 }
 
+/// `95.1 to 98.9 %`: the ends of an interval of 95 %.
+fn interval_text((low, high): (f64, f64)) -> String {
+    let (low, high) = (number::percent(low), number::percent(high));
+    format!("{} to {high}", low.trim_end_matches(" %"))
+}
+
 /// Whether two shares are the same point: they are written as ratios of whole milliseconds or as
 /// whole percents, so anything closer than a millionth is rounding.
 fn same_share(a: f64, b: f64) -> bool {

@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_lab::measurement::{Neighbour, NeighbourKind, NeighbourPoint, NeighbourRun};
+use evenkeel_lab::measurement::{
+    Neighbour, NeighbourKind, NeighbourPoint, NeighbourRun, NeighbourTrend,
+};
 
-use super::{CLIENT_IDLE_RATIO_MIN, intervals, quartiles_text, same_share, verdict_on};
+use super::{
+    CLIENT_IDLE_RATIO_MIN, interval_text, intervals, quartiles_text, same_share, verdict_on,
+};
 use crate::drawing::axis::{Axis, extent};
 use crate::drawing::chart::Chart;
 use crate::drawing::layer::{Fill, Layer, Mark, Point, Side, Stroke};
 use crate::drawing::palette::{Dash, Ink};
 use crate::figure::Figure;
-use crate::number::{chosen_percent, percent, percent_beside, ratio, throughput};
+use crate::number::{ABSENT, chosen_percent, percent, percent_beside, ratio, throughput};
 use crate::section::{Published, Section};
 use crate::stats::Spread;
 use crate::table::Table;
@@ -43,6 +47,9 @@ pub(crate) fn section(neighbour: &Neighbour) -> Section {
             "Quartiles: of what A keeps, visit by visit. Client idle: the least idle part of the \
              client's core in any interval."
                 .to_owned(),
+            "What A loses from 10 to 60 %: by the line of Theil and Sen through all visits of a \
+             kind; in brackets its 95 % interval."
+                .to_owned(),
             format!(
                 "Null comparison: with B idle both times A would seem to lose {} at worst. A loss \
                  of this size is noise of the host.",
@@ -60,17 +67,18 @@ fn checks(neighbour: &Neighbour, section: &mut Section) {
     let summary = &neighbour.summary;
     let limit = chosen_percent(DROP_RATIO_MAX);
     let missing = missing(&summary.points);
-    for (asked, drop) in [
+    for (asked, drop, measured) in [
         (
             format!("A loses at most {limit} when B's share goes from 10 to 60 %"),
             summary.worst_drop_over_shares_ratio,
+            trends_text(&summary.trends),
         ),
         (
             format!("A loses at most {limit} against B idle, at every share"),
             summary.worst_drop_ratio,
+            format!("{} at worst", loss_text(summary.worst_drop_ratio)),
         ),
     ] {
-        let measured = format!("{} at worst", loss_text(drop));
         section.check(asked, measured, verdict_on(drop, |d| d <= DROP_RATIO_MAX, missing.clone()));
     }
     let idle = summary.points.iter().map(|p| p.client_core_idle_ratio_min);
@@ -111,6 +119,19 @@ fn method(neighbour: &Neighbour) -> Vec<String> {
 }
 
 /// A loss beside its limit; a gain is no loss.
+/// What A loses by the line through all visits, a kind after the other, each with its uncertainty.
+fn trends_text(trends: &[NeighbourTrend]) -> String {
+    let of = |trend: &NeighbourTrend| {
+        let interval = interval_text(trend.drop_ratio_95);
+        format!("{}: {} ({interval})", word(trend.kind), loss_text(trend.drop_ratio))
+    };
+    if trends.is_empty() {
+        ABSENT.to_owned()
+    } else {
+        trends.iter().map(of).collect::<Vec<_>>().join("; ")
+    }
+}
+
 fn loss_text(drop: f64) -> String {
     if drop <= 0.0 { "nothing".to_owned() } else { percent_beside(drop, DROP_RATIO_MAX) }
 }

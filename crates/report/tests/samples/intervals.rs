@@ -3,8 +3,8 @@
 
 use evenkeel_lab::measurement::{
     Flood, FloodRow, FloodRun, FloodSummary, Neighbour, NeighbourKind, NeighbourPoint,
-    NeighbourRun, NeighbourSummary, Quartiles, Share, SharePoint, ShareRun, ShareSummary,
-    TcpInterval,
+    NeighbourRun, NeighbourSummary, NeighbourTrend, Quartiles, Share, SharePoint, ShareRun,
+    ShareSummary, TcpInterval,
 };
 use evenkeel_model::{NetworkContextKind, Span};
 
@@ -112,6 +112,9 @@ pub fn neighbour() -> Neighbour {
     let summary = NeighbourSummary {
         worst_drop_ratio: worst(&|p| 1.0 - p.throughput_bps / p.alone_bps),
         worst_drop_over_shares_ratio: worst(&|p| 1.0 - p.throughput_bps / first(p.kind)),
+        trends: [NeighbourKind::Tcp, NeighbourKind::Compute]
+            .map(|kind| NeighbourTrend { kind, drop_ratio: 0.011, drop_ratio_95: (-0.004, 0.026) })
+            .to_vec(),
         worst_null_drop_ratio: worst(&|p| 1.0 - p.null_ratio),
         points: points.clone(),
     };
@@ -179,6 +182,7 @@ fn flood_row(
         alone_bps,
         kept_ratio: short(throughput_bps / of),
         visit_ratio: quartiles(visits.iter().map(kept).collect()),
+        kept_ratio_95: (short(throughput_bps / of - 0.01), short(throughput_bps / of + 0.01)),
         null_ratio: short(middle(&|v| v.without[i] / v.without[1 - i])),
     }
 }
