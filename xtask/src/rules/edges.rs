@@ -47,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         &[
             "evenkeel-model",
             "evenkeel-theory",
+            "evenkeel-lqn",
             "evenkeel-kernel",
             "evenkeel-vm",
             "evenkeel-sched",
@@ -56,7 +57,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "evenkeel-report",
         ],
     ),
-    ("xtask", &["evenkeel"]),
+    ("xtask", &["evenkeel", "evenkeel-model", "evenkeel-lqn"]),
 ];
 
 /// The pure ring: no I/O, no clock, no threads.
