@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::colour::{alarming, calm};
 use crate::output::{Output, json_text};
 use crate::status::Status;
+use crate::verb::model::failure::ModelFailure;
 
 /// Schema of an error on standard error, with `--json`.
 pub const SCHEMA: &str = "evenkeel.error.v1";
@@ -46,6 +47,9 @@ pub enum CliError {
     /// The lab could not do it.
     #[error(transparent)]
     Lab(Box<LabError>),
+    /// A model has no answer.
+    #[error(transparent)]
+    Model(Box<ModelFailure>),
     /// What was measured could not be written as a report; the raw figures are kept.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -90,6 +94,12 @@ impl From<LabError> for CliError {
     }
 }
 
+impl From<ModelFailure> for CliError {
+    fn from(error: ModelFailure) -> CliError {
+        CliError::Model(Box::new(error))
+    }
+}
+
 /// `evenkeel.error.v1`.
 #[derive(Serialize)]
 struct ErrorAnswer<'a> {
@@ -122,6 +132,7 @@ impl CliError {
             }
             CliError::Host(error) => Status::from_code(error.exit_code()),
             CliError::Lab(error) => Status::from_code(error.exit_code()),
+            CliError::Model(error) => error.status(),
             CliError::ReaderGone => Status::Done,
             CliError::Report(_)
             | CliError::OwnProgram { .. }
@@ -137,6 +148,7 @@ impl CliError {
             CliError::Usage { hint, .. } => hint.clone(),
             CliError::Host(error) => error.hint(),
             CliError::Lab(error) => error.hint(),
+            CliError::Model(error) => error.hint(),
             _ => None,
         }
     }

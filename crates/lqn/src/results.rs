@@ -49,6 +49,22 @@ pub struct Results {
     pub entries: Vec<EntryResult>,
 }
 
+impl Results {
+    /// The widest interval among throughputs, service times and open responses of entries, as a
+    /// part of its mean; `None` from the analytic solver.
+    #[must_use]
+    pub fn precision(&self) -> Option<f64> {
+        let figures = self.entries.iter().flat_map(|e| {
+            [Some(e.throughput), Some(e.service), e.open_response].into_iter().flatten()
+        });
+        let parts = figures.filter_map(|e| {
+            let half = e.half_width_95?;
+            Some(if half == 0.0 { 0.0 } else { half / e.mean.abs() })
+        });
+        parts.reduce(f64::max)
+    }
+}
+
 /// Answers for a processor.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct ProcessorResult {

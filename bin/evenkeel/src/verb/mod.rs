@@ -5,6 +5,7 @@ pub mod capsule;
 pub mod completions;
 pub mod doctor;
 pub mod lab;
+pub mod model;
 pub mod plan_answer;
 pub mod reservation_words;
 pub mod run;

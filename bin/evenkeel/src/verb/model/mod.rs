@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `evenkeel model`: queueing models, solved on paper. Nothing here touches a host.
+
+pub mod check;
+pub mod failure;
+pub mod figure_words;
+pub mod file;
+pub mod solve;
+pub mod solve_answer;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::error::CliError;
+use crate::manual::Section;
+use crate::output::Output;
+
+/// Solve queueing models: what would a host carry, and where would it wait
+#[derive(Debug, Subcommand)]
+#[command(arg_required_else_help = true)]
+pub enum Verb {
+    Solve(solve::Words),
+    Check(check::Words),
+}
+
+impl Verb {
+    /// Does it.
+    pub fn run(self, output: Output) -> Result<ExitCode, CliError> {
+        match self {
+            Verb::Solve(words) => solve::run(&words, output),
+            Verb::Check(words) => check::run(&words, output),
+        }
+    }
+
+    /// Whether errors, too, are wanted as JSON.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Verb::Solve(words) => words.json,
+            Verb::Check(words) => words.json,
+        }
+    }
+}
+
+/// The manual sections of `model` (none of its own) and of its verbs.
+pub fn sections(path: &[&str]) -> Vec<Section> {
+    match path {
+        ["solve"] => solve::sections(),
+        ["check"] => check::sections(),
+        _ => Vec::new(),
+    }
+}
