@@ -6,9 +6,9 @@
 use crate::check;
 use crate::error::ModelError;
 use crate::model::{
-    Call, CallKind, CallOrder, Entry, EntryId, Forward, Group, GroupId, Model, Multiplicity,
-    PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline,
-    TaskId,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fork, Forward, Group, GroupId,
+    Join, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor, ProcessorDiscipline,
+    ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
 
 /// A model in the making.
@@ -36,6 +36,8 @@ pub struct Builder {
     pub(crate) groups: Vec<Group>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) activities: Vec<Activity>,
+    pub(crate) precedences: Vec<Precedence>,
     /// Line given to elements that are added now; readers set it, 0 otherwise.
     pub(crate) line: u32,
 }
@@ -51,6 +53,8 @@ impl Builder {
             groups: Vec::new(),
             tasks: Vec::new(),
             entries: Vec::new(),
+            activities: Vec::new(),
+            precedences: Vec::new(),
             line: 0,
         }
     }
@@ -63,6 +67,8 @@ impl Builder {
             groups: model.groups.clone(),
             tasks: model.tasks.clone(),
             entries: model.entries.clone(),
+            activities: model.activities.clone(),
+            precedences: model.precedences.clone(),
             line: 0,
         }
     }
@@ -189,6 +195,7 @@ impl Builder {
             priority: 0,
             arrival_rate: None,
             phases: vec![Phase { line, ..Phase::default() }],
+            start: None,
             forwards: Vec::new(),
             line,
         });
@@ -255,11 +262,55 @@ impl Builder {
         mean: f64,
     ) -> &mut Self {
         let line = self.line;
-        let calls = &mut self.phase(from, phase).calls;
-        match calls.iter_mut().find(|c| c.to == to && c.kind == kind) {
-            Some(call) => call.mean += mean,
-            None => calls.push(Call { kind, to, mean, line }),
-        }
+        add_call(&mut self.phase(from, phase).calls, Call { kind, to, mean, line });
+        self
+    }
+
+    /// A step of the activity graph of a task, with neither work nor calls.
+    pub fn activity(&mut self, name: &str, task: TaskId) -> ActivityId {
+        let (name, line) = (name.to_owned(), self.line);
+        let work = Phase { line, ..Phase::default() };
+        self.activities.push(Activity { name, task, work, replies: Vec::new(), line });
+        ActivityId::at(self.activities.len() - 1)
+    }
+
+    /// What an activity does: demand, variation, pause and order of calls can be set.
+    ///
+    /// # Panics
+    /// On an id of another builder.
+    pub fn work(&mut self, activity: ActivityId) -> &mut Phase {
+        &mut self.activities[activity.index()].work
+    }
+
+    /// Calls from an activity to an entry. A second call to the same entry adds to the first.
+    pub fn activity_call(
+        &mut self,
+        from: ActivityId,
+        kind: CallKind,
+        to: EntryId,
+        mean: f64,
+    ) -> &mut Self {
+        let line = self.line;
+        add_call(&mut self.work(from).calls, Call { kind, to, mean, line });
+        self
+    }
+
+    /// An entry is what its activity graph does from this activity on.
+    pub fn start(&mut self, entry: EntryId, first: ActivityId) -> &mut Self {
+        self.entries[entry.index()].start = Some(first);
+        self
+    }
+
+    /// The end of an activity replies to the caller of an entry.
+    pub fn reply(&mut self, activity: ActivityId, entry: EntryId) -> &mut Self {
+        self.activities[activity.index()].replies.push(entry);
+        self
+    }
+
+    /// An edge of the activity graph of a task.
+    pub fn precedence(&mut self, task: TaskId, join: Join, fork: Fork) -> &mut Self {
+        let line = self.line;
+        self.precedences.push(Precedence { task, join, fork, line });
         self
     }
 
@@ -273,8 +324,15 @@ impl Builder {
     /// Checks everything and makes the model.
     ///
     /// # Errors
-    /// The first [`ModelError`] in the order processors, groups, tasks, entries, calls, cycles.
+    /// The first [`ModelError`] in the order processors, groups, tasks, entries, activities, cycles.
     pub fn build(self) -> Result<Model, ModelError> {
         check::check(self)
+    }
+}
+
+fn add_call(calls: &mut Vec<Call>, new: Call) {
+    match calls.iter_mut().find(|c| c.to == new.to && c.kind == new.kind) {
+        Some(call) => call.mean += new.mean,
+        None => calls.push(new),
     }
 }

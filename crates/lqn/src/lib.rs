@@ -8,6 +8,7 @@
 //! | task | a server (or load generator) with threads that runs on one processor |
 //! | entry | one service of a task; it has up to three phases |
 //! | phase 1 | what a caller waits for; phases 2 and 3 run after the reply |
+//! | activity | a step of an entry that forks, joins or loops instead of having phases |
 //! | call | synchronous (caller blocks), asynchronous, or forwarded (another server replies) |
 //! | reference task | a task nobody calls: its threads cycle for ever and are the load |
 //!
@@ -23,7 +24,9 @@
 pub mod bench;
 mod builder;
 mod check;
+mod check_graph;
 mod error;
+mod graph;
 mod model;
 pub mod mva;
 mod read_error;
@@ -35,9 +38,9 @@ pub mod xml;
 pub use builder::Builder;
 pub use error::{Element, ElementKind, ModelError, Problem};
 pub use model::{
-    Call, CallKind, CallOrder, Entry, EntryId, Forward, Group, GroupId, Limits, Model,
-    Multiplicity, PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task,
-    TaskDiscipline, TaskId,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fork, Forward, Group, GroupId,
+    Join, Limits, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
+    ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
 pub use read_error::ReadError;
 pub use results::{
