@@ -44,5 +44,6 @@ pub use model::{
 };
 pub use read_error::ReadError;
 pub use results::{
-    CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
+    ActivityResult, CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results,
+    TaskResult,
 };

@@ -101,7 +101,7 @@ fn errors_name_line_and_element() {
         ),
         (
             "P 0 p a f -1 T 0 t b r e -1 a -1 E 0\n\n A e x\n-1",
-            "line 3: section \"E\", \"A\": an activity graph is not supported",
+            "line 3: there is no activity \"x\"",
         ),
         (
             "P 0 p a f -1 T 0 t b r e -1 a -1 E 0\n s e -2 -1\n-1",

@@ -113,7 +113,8 @@ impl Graph {
         }
         graph.assign_loops()?;
         // The reduction finds joins that are never complete.
-        Reduction::of(&graph, &|_| Flow::default())?;
+        let reduction = Reduction::of(&graph, &|_| Flow::default())?;
+        graph.second_phase = reduction.visits.iter().any(|v| v[1] > 0.0);
         Ok(graph)
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Graph {
     /// What follows a node has a larger index.
     pub(crate) nodes: Vec<Node>,
     pub(crate) junctions: Vec<Junction>,
+    /// Something follows the reply.
+    pub(crate) second_phase: bool,
 }
 
 /// An activity.

@@ -256,7 +256,10 @@ impl Solver<'_> {
                     .iter()
                     .chain(&station.open)
                     .flat_map(|c| &c.uses)
-                    .map(|u| s.rates[u.entry] * n.entries[u.entry].phases[u.phase].demand)
+                    .map(|u| {
+                        let phase = &n.entries[u.entry].phases[u.phase];
+                        s.rates[u.entry] * phase.visits * phase.demand
+                    })
                     .sum();
                 self.room(station.server, load, station.servers)?;
             }
@@ -276,19 +279,19 @@ impl Solver<'_> {
     fn layer(&mut self, index: usize, weight: f64) {
         let plans: Vec<usize> = self.network.submodels[index].clone();
         let mut submodel = Submodel::default();
-        let mut tasks: Vec<usize> = Vec::new();
+        let mut chains: Vec<(usize, usize)> = Vec::new();
         for &plan in &plans {
-            let mut station = self.station(&self.network.stations[plan], &mut tasks);
+            let mut station = self.station(&self.network.stations[plan], &mut chains);
             station.stretch.clone_from(&self.stretches[plan]);
             submodel.stations.push(station);
         }
-        let mut inside = vec![0.0; tasks.len()];
+        let mut inside = vec![0.0; chains.len()];
         for (station, &plan) in submodel.stations.iter().zip(&plans) {
             for (v, client) in station.closed.iter().zip(&self.network.stations[plan].closed) {
                 inside[v.chain] += v.visits * (v.reply + self.wait_now(client).mean);
             }
         }
-        for (&t, inside) in tasks.iter().zip(inside) {
+        for (&(t, _), inside) in chains.iter().zip(inside) {
             submodel.chains.push(self.chain(t, inside));
         }
         let submodels = self.network.submodels.len();
@@ -328,11 +331,13 @@ impl Solver<'_> {
         })
     }
 
-    fn station(&self, plan: &StationPlan, tasks: &mut Vec<usize>) -> Station {
+    fn station(&self, plan: &StationPlan, chains: &mut Vec<(usize, usize)>) -> Station {
         let closed = plan.closed.iter().map(|client| {
-            let chain = tasks.iter().position(|&t| t == client.task).unwrap_or_else(|| {
-                tasks.push(client.task);
-                tasks.len() - 1
+            // Strands of a thread are chains of their own: each rests while only others run.
+            let key = (client.task, client.strand);
+            let chain = chains.iter().position(|&c| c == key).unwrap_or_else(|| {
+                chains.push(key);
+                chains.len() - 1
             });
             let rate = self.state.task_rate(&self.network, client.task);
             let mut visit = self.visit(client, if rate > 0.0 { 1.0 / rate } else { 0.0 });
@@ -372,11 +377,11 @@ impl Solver<'_> {
         let mut sums = Sums::default();
         for u in &client.uses {
             let phase = &self.network.entries[u.entry].phases[u.phase];
-            let rate = self.state.rates[u.entry];
+            let rate = self.state.rates[u.entry] * phase.visits;
             match u.target {
                 Some(k) => {
                     let target = phase.targets[k];
-                    let reply = self.state.service[target.entry][0].mean;
+                    let reply = self.state.reply[target.entry].mean;
                     let total = self.state.total(target.entry);
                     sums.add(rate * target.mean, reply, total.mean, total.variance);
                 }
@@ -402,7 +407,10 @@ impl Solver<'_> {
                 .map(|u| (u, &self.network.entries[u.entry].phases[u.phase]))
                 .filter_map(|(u, phase)| Some((u, phase.targets[u.target?])))
                 .filter(|(_, target)| target.entry == e && !target.waits)
-                .map(|(u, target)| self.state.rates[u.entry] * target.mean)
+                .map(|(u, target)| {
+                    let phase = &self.network.entries[u.entry].phases[u.phase];
+                    self.state.rates[u.entry] * phase.visits * target.mean
+                })
                 .sum();
             let rate = self.state.open_rates[e] - called;
             if rate <= 1e-15 * self.state.open_rates[e] {
@@ -414,7 +422,7 @@ impl Solver<'_> {
                 flows.push((priority, Sums::default()));
                 flows.len() - 1
             });
-            flows[at].1.add(rate, self.state.service[e][0].mean, total.mean, total.variance);
+            flows[at].1.add(rate, self.state.reply[e].mean, total.mean, total.variance);
         }
         flows.into_iter().map(|(priority, sums)| sums.visit(1.0, priority, 0)).collect()
     }

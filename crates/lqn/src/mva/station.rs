@@ -71,7 +71,8 @@ fn busy(visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
 
 /// Threads that the arrival can meet.
 fn sources(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
-    let all: f64 = found.load.threads.iter().enumerate().map(|(j, n)| visible(j) * n).sum();
+    let all = found.load.threads.iter().enumerate().map(|(j, n)| visible(j).min(1.0) * n);
+    let all: f64 = all.sum();
     all.min(station.threads_max - 1.0)
 }
 

@@ -9,7 +9,8 @@
 //! phases make exactly their calls in the order of the list, between slices of equal mean. A
 //! reference task with several entries picks one at random for each cycle. Phase think time is one
 //! exponential pause before the first slice. A task with priorities never takes back a request it
-//! has started.
+//! has started. Concurrent branches of an activity graph execute on the task's processor beside each
+//! other; loops go round a geometric number of times.
 
 mod calendar;
 mod code;
@@ -64,6 +65,9 @@ pub enum SimError {
     /// Zero demands and think times all around.
     #[error("{0} cycles without taking any time")]
     Instant(Element),
+    /// Branches of an activity graph that are never all there.
+    #[error("{0} waits for ever at a join of its activity graph")]
+    Unjoined(Element),
     /// No event is left.
     #[error("{0} comes to a standstill: nothing is left to happen")]
     Dead(Element),
@@ -180,6 +184,7 @@ fn error(model: &Model, stop: Stop) -> SimError {
     match stop {
         Stop::Unstable(id) => SimError::Unstable(task(id)),
         Stop::Instant(id) => SimError::Instant(task(id)),
+        Stop::Unjoined(id) => SimError::Unjoined(task(id)),
         Stop::Dead => {
             let name = model.name().to_owned();
             SimError::Dead(Element { kind: ElementKind::Model, name, line: 0 })

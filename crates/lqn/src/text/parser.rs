@@ -7,7 +7,7 @@ use super::expression;
 use super::lexer::{Token, tokens};
 use crate::builder::Builder;
 use crate::model::{
-    CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
+    ActivityId, CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
     ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
 };
 use crate::read_error::ReadError;
@@ -29,8 +29,11 @@ pub fn read(text: &str) -> Result<Model, ReadError> {
         groups: HashMap::new(),
         tasks: HashMap::new(),
         entries: HashMap::new(),
+        entry_tasks: HashMap::new(),
+        activities: HashMap::new(),
     };
     parser.file()?;
+    parser.defined()?;
     Ok(parser.b.build()?)
 }
 
@@ -41,7 +44,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn ahead(&self, by: usize) -> Token<'a> {
+    pub(super) fn ahead(&self, by: usize) -> Token<'a> {
         // The last token is always Eof and is never passed.
         self.tokens.get(self.at + by).map_or(Token::Eof, |t| t.0)
     }
@@ -66,7 +69,7 @@ impl<'a> Cursor<'a> {
         }
     }
     /// A name; the format lets names be numbers.
-    fn name(&mut self, what: &str) -> Result<&'a str, ReadError> {
+    pub(super) fn name(&mut self, what: &str) -> Result<&'a str, ReadError> {
         let line = self.line();
         match self.next() {
             Token::Name(s) | Token::Integer(s) | Token::Text(s) => Ok(s),
@@ -74,26 +77,29 @@ impl<'a> Cursor<'a> {
         }
     }
     /// The list ends here.
-    fn end(&mut self) -> Result<(), ReadError> {
+    pub(super) fn end(&mut self) -> Result<(), ReadError> {
         let line = self.line();
         match self.next() {
             Token::End => Ok(()),
             found => Err(ReadError::syntax(line, "the end of the list (-1)", found)),
         }
     }
-    fn is_name(&self, name: &str) -> bool {
+    pub(super) fn is_name(&self, name: &str) -> bool {
         self.peek() == Token::Name(name)
     }
 }
 
-struct Parser<'a> {
-    c: Cursor<'a>,
-    b: Builder,
-    variables: HashMap<String, f64>,
+pub(super) struct Parser<'a> {
+    pub(super) c: Cursor<'a>,
+    pub(super) b: Builder,
+    pub(super) variables: HashMap<String, f64>,
     processors: HashMap<&'a str, ProcessorId>,
     groups: HashMap<&'a str, GroupId>,
-    tasks: HashMap<&'a str, TaskId>,
+    pub(super) tasks: HashMap<&'a str, TaskId>,
     entries: HashMap<&'a str, EntryId>,
+    entry_tasks: HashMap<EntryId, TaskId>,
+    /// Activities of all tasks; the line that names one first, until a line says what it does.
+    pub(super) activities: HashMap<(TaskId, &'a str), (ActivityId, Option<u32>)>,
 }
 
 impl<'a> Parser<'a> {
@@ -110,9 +116,8 @@ impl<'a> Parser<'a> {
         }
         self.section("T", "tasks", Self::task)?;
         self.section("E", "entries", Self::entry)?;
-        if self.c.is_name("A") {
-            let line = self.c.line();
-            return Err(ReadError::unsupported(line, "section \"A\"", "an activity graph"));
+        while self.c.is_name("A") {
+            self.activity_section()?;
         }
         // What follows asks the original tools for reports and convergence of variables.
         while matches!(self.c.peek(), Token::Name("R" | "C")) {
@@ -317,6 +322,7 @@ impl<'a> Parser<'a> {
             self.b.line = line;
             let entry_id = self.b.entry(entry, id);
             self.entries.insert(entry, entry_id);
+            self.entry_tasks.insert(entry_id, id);
         }
         self.task_options(name, id)
     }
@@ -402,8 +408,7 @@ impl<'a> Parser<'a> {
         };
         let element = format!("section \"E\", \"{letter}\"");
         match letter {
-            "a" | "c" | "f" | "F" | "H" | "M" | "p" | "s" | "y" | "z" | "Z" => {}
-            "A" => return Err(ReadError::unsupported(line, element, "an activity graph")),
+            "a" | "A" | "c" | "f" | "F" | "H" | "M" | "p" | "s" | "y" | "z" | "Z" => {}
             "P" | "V" | "R" | "U" | "W" | "X" => {
                 return Err(ReadError::unsupported(line, element, "a semaphore or lock"));
             }
@@ -414,6 +419,15 @@ impl<'a> Parser<'a> {
             "a" => {
                 let rate = self.real("an arrival rate")?;
                 self.b.open_arrivals(from, rate);
+            }
+            "A" => {
+                let line = self.c.line();
+                let name = self.c.name("an activity")?;
+                let Some(&task) = self.entry_tasks.get(&from) else {
+                    return Err(ReadError::Unknown { line, kind: "task", name: name.to_owned() });
+                };
+                let first = self.activity(task, name);
+                self.b.start(from, first);
             }
             "p" => {
                 let priority = self.integer("a priority")?;
@@ -450,7 +464,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn histogram(&mut self) -> Result<(), ReadError> {
+    pub(super) fn histogram(&mut self) -> Result<(), ReadError> {
         self.real("a phase")?;
         self.real("a time")?;
         self.c.symbol(":")?;
@@ -479,13 +493,13 @@ impl<'a> Parser<'a> {
         self.c.end()
     }
 
-    fn entry_ref(&mut self) -> Result<EntryId, ReadError> {
+    pub(super) fn entry_ref(&mut self) -> Result<EntryId, ReadError> {
         let line = self.c.line();
         lookup(&self.entries, self.c.name("an entry")?, "entry", line)
     }
 
     /// A number, a variable, or an expression in parentheses.
-    fn real(&mut self, what: &str) -> Result<f64, ReadError> {
+    pub(super) fn real(&mut self, what: &str) -> Result<f64, ReadError> {
         let line = self.c.line();
         match self.c.peek() {
             Token::Variable(_) | Token::Symbol("(") | Token::Symbol("{") => {
@@ -498,7 +512,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn integer(&mut self, what: &str) -> Result<i32, ReadError> {
+    pub(super) fn integer(&mut self, what: &str) -> Result<i32, ReadError> {
         let line = self.c.line();
         let value = self.real(what)?;
         whole(value)
@@ -518,7 +532,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `%name [phase or level] $variable...`: results of the original tools, nothing for us.
-    fn observations(&mut self) {
+    pub(super) fn observations(&mut self) {
         while let Token::Observation(_) = self.c.peek() {
             self.c.next();
             if matches!(self.c.peek(), Token::Integer(_)) {
@@ -531,13 +545,21 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn lookup<T: Copy>(
+pub(super) fn lookup<T: Copy>(
     map: &HashMap<&str, T>,
     name: &str,
     kind: &'static str,
     line: u32,
 ) -> Result<T, ReadError> {
     map.get(name).copied().ok_or_else(|| ReadError::Unknown { line, kind, name: name.to_owned() })
+}
+
+/// The value of an expression of numbers and known variables.
+pub(crate) fn constant(text: &str, variables: &HashMap<String, f64>) -> Option<f64> {
+    let tokens = tokens(text).ok()?;
+    let mut cursor = Cursor { tokens: &tokens, at: 0 };
+    let value = expression::value(&mut cursor, variables).ok()?;
+    (cursor.peek() == Token::Eof && value.is_finite()).then_some(value)
 }
 
 /// A non-negative whole number that fits.

@@ -2,10 +2,14 @@
 //! The XML format of layered queueing networks (`.lqnx`, `.xml`; schema `lqn-core.xsd`).
 //!
 //! Results inside a file (`result-*`) are skipped, so solved files read as models. Refused, with
-//! the line: activity graphs, replication, semaphores and locks, attributes that are variables.
+//! the line: replication, semaphores and locks, variables without one constant value.
 
+mod attributes;
+mod graphs;
 mod read;
+mod variables;
 mod write;
+mod write_graph;
 
 pub use read::read;
 pub use write::write;

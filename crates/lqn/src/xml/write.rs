@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use quick_xml::escape::escape;
 
+use super::write_graph;
 use crate::model::{
-    CallKind, CallOrder, Entry, EntryId, Model, Multiplicity, ProcessorDiscipline, Task,
+    CallKind, CallOrder, Entry, EntryId, Model, Multiplicity, Phase, ProcessorDiscipline, Task,
     TaskDiscipline, TaskId,
 };
 
@@ -102,6 +103,7 @@ fn tasks(m: &Model, here: impl Fn(&Task) -> bool, o: &mut String) -> std::fmt::R
         for &e in m.entries_of(TaskId::at(index)) {
             entry(m, e, o)?;
         }
+        write_graph::write(m, TaskId::at(index), o)?;
         writeln!(o, "    </task>")?;
     }
     Ok(())
@@ -109,7 +111,8 @@ fn tasks(m: &Model, here: impl Fn(&Task) -> bool, o: &mut String) -> std::fmt::R
 
 fn entry(m: &Model, id: EntryId, o: &mut String) -> std::fmt::Result {
     let e = &m.entries()[id.index()];
-    write!(o, "      <entry name=\"{}\" type=\"PH1PH2\"", escape(e.name.as_str()))?;
+    let kind = if e.start.is_some() { "NONE" } else { "PH1PH2" };
+    write!(o, "      <entry name=\"{}\" type=\"{kind}\"", escape(e.name.as_str()))?;
     if let Some(rate) = e.arrival_rate {
         write!(o, " open-arrival-rate=\"{rate}\"")?;
     }
@@ -121,7 +124,9 @@ fn entry(m: &Model, id: EntryId, o: &mut String) -> std::fmt::Result {
     for f in &e.forwards {
         writeln!(o, "        <forwarding dest=\"{}\" prob=\"{}\"/>", name(f.to), f.probability)?;
     }
-    phases(e, &name, o)?;
+    if e.start.is_none() {
+        phases(e, &name, o)?;
+    }
     writeln!(o, "      </entry>")
 }
 
@@ -134,24 +139,32 @@ fn phases<'a>(
     for (number, p) in e.phases.iter().enumerate() {
         let (own, number) = (escape(e.name.as_str()), number + 1);
         write!(o, "          <activity name=\"{own}_ph{number}\" phase=\"{number}\"")?;
-        write!(o, " host-demand-mean=\"{}\"", p.demand)?;
-        if p.cv_squared != 1.0 {
-            write!(o, " host-demand-cvsq=\"{}\"", p.cv_squared)?;
-        }
-        if p.think != 0.0 {
-            write!(o, " think-time=\"{}\"", p.think)?;
-        }
-        if p.order == CallOrder::Deterministic {
-            write!(o, " call-order=\"DETERMINISTIC\"")?;
-        }
-        writeln!(o, ">")?;
-        for call in &p.calls {
-            let element =
-                if call.kind == CallKind::Synchronous { "synch-call" } else { "asynch-call" };
-            let (dest, mean) = (name(call.to), call.mean);
-            writeln!(o, "            <{element} dest=\"{dest}\" calls-mean=\"{mean}\"/>")?;
-        }
-        writeln!(o, "          </activity>")?;
+        work(p, name, o)?;
     }
     writeln!(o, "        </entry-phase-activities>")
+}
+
+/// The rest of an `<activity>`: what it does and calls.
+pub(super) fn work<'a>(
+    p: &Phase,
+    name: &dyn Fn(EntryId) -> std::borrow::Cow<'a, str>,
+    o: &mut String,
+) -> std::fmt::Result {
+    write!(o, " host-demand-mean=\"{}\"", p.demand)?;
+    if p.cv_squared != 1.0 {
+        write!(o, " host-demand-cvsq=\"{}\"", p.cv_squared)?;
+    }
+    if p.think != 0.0 {
+        write!(o, " think-time=\"{}\"", p.think)?;
+    }
+    if p.order == CallOrder::Deterministic {
+        write!(o, " call-order=\"DETERMINISTIC\"")?;
+    }
+    writeln!(o, ">")?;
+    for call in &p.calls {
+        let element = if call.kind == CallKind::Synchronous { "synch-call" } else { "asynch-call" };
+        let (dest, mean) = (name(call.to), call.mean);
+        writeln!(o, "            <{element} dest=\"{dest}\" calls-mean=\"{mean}\"/>")?;
+    }
+    writeln!(o, "          </activity>")
 }

@@ -12,9 +12,17 @@
 //! A thread keeps its core while it makes requests that it does not wait for; a reply puts the
 //! caller in front of the server's own later phases. Both are what lqsim does.
 //!
+//! An entry with an activity graph is an instance that several threads may execute at once (see
+//! `graph`); each of them walks through one activity as if it were a phase.
+//!
 //! Within one instant, threads that can go on stand on a stack of ready threads, so that chains of
 //! calls that take no time need no recursion.
 
+mod graph;
+mod processor;
+mod server;
+
+use self::graph::Instance;
 use super::calendar::Calendar;
 use super::code::{CallCode, Code, PhaseCode};
 use super::fifo::{Fifo, Links, NONE};
@@ -35,6 +43,8 @@ pub(crate) enum Stop {
     Unstable(u32),
     /// This task cycles without taking time.
     Instant(u32),
+    /// A request to this task waits for ever at a join.
+    Unjoined(u32),
     /// Nothing will ever happen again.
     Dead,
 }
@@ -65,6 +75,8 @@ struct Thread {
     phase: u32,
     next: u32,
     message: u32,
+    /// The run of an activity graph that it executes a part of, or `NONE`.
+    instance: u32,
     /// Of a deterministic phase: the call it is at, and how many of it are left.
     call: u32,
     left: u32,
@@ -130,6 +142,10 @@ pub(crate) struct Engine<'a> {
     messages: Vec<Message>,
     free_message: u32,
     servers: Vec<Server>,
+    instances: Vec<Instance>,
+    free_instances: Vec<u32>,
+    /// Threads that execute concurrent branches and have none now, per task.
+    free_strands: Vec<Vec<u32>>,
     hosts: Vec<Host>,
     ready: Vec<u32>,
     pub(crate) tally: Tally,
@@ -149,6 +165,9 @@ impl<'a> Engine<'a> {
             messages: Vec::new(),
             free_message: NONE,
             servers: Vec::new(),
+            instances: Vec::new(),
+            free_instances: Vec::new(),
+            free_strands: vec![Vec::new(); code.tasks.len()],
             hosts: code.processors.iter().map(Host::new).collect(),
             ready: Vec::new(),
             tally: Tally::new(code.phases.len(), code.entries.len(), code.slots),
@@ -207,6 +226,7 @@ impl<'a> Engine<'a> {
                 thread.busy_since = self.now;
             }
         }
+        self.cut_instances();
         self.tally.time = self.now - self.tally_since;
         self.tally_since = self.now;
         let code = self.code;
@@ -224,9 +244,8 @@ impl<'a> Engine<'a> {
         self.first_thread_source() as u32 + thread
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "POPULATION_MAX is far below 2^32")]
+    #[expect(clippy::cast_possible_truncation, reason = "tasks are bounded")]
     fn new_thread(&mut self, task: usize) -> Result<u32, Stop> {
-        let id = self.threads.len() as u32;
         // Finite tasks are the model's choice; only those that grow without bound are unstable.
         if self.servers[task].threads as usize
             >= POPULATION_MAX.max(self.code.tasks[task].threads.unwrap_or(0) as usize)
@@ -234,12 +253,19 @@ impl<'a> Engine<'a> {
             return Err(Stop::Unstable(task as u32));
         }
         self.servers[task].threads += 1;
+        Ok(self.add_thread(task as u32))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "threads of all kinds are bounded")]
+    fn add_thread(&mut self, task: u32) -> u32 {
+        let id = self.threads.len() as u32;
         self.threads.push(Thread {
-            task: task as u32,
+            task,
             entry: 0,
             phase: 0,
             next: NONE,
             message: NONE,
+            instance: NONE,
             call: 0,
             left: 0,
             chosen: None,
@@ -253,7 +279,7 @@ impl<'a> Engine<'a> {
             busy_since: 0.0,
         });
         self.calendar.grow(self.first_thread_source() + self.threads.len());
-        Ok(id)
+        id
     }
 
     fn next_arrival(&mut self, entry: usize) {
@@ -408,316 +434,5 @@ impl<'a> Engine<'a> {
         }
         self.threads[id as usize].step = Step::End;
         Ok(false)
-    }
-
-    fn start_cycle(&mut self, id: u32) {
-        let task = self.threads[id as usize].task as usize;
-        let code = self.code;
-        let entries = &code.task_entries[task];
-        let entry = match entries.as_slice() {
-            [only] => *only,
-            many => many[self.random.below(many.len())],
-        };
-        self.start(id, entry, NONE);
-    }
-
-    /// A thread begins an entry.
-    fn start(&mut self, id: u32, entry: u32, message: u32) {
-        let phase = self.code.entries[entry as usize].phases.from;
-        let thread = &mut self.threads[id as usize];
-        (thread.entry, thread.message, thread.began) = (entry, message, self.now);
-        self.start_phase(id, phase);
-    }
-
-    #[inline]
-    fn start_phase(&mut self, id: u32, phase: u32) {
-        let code = &self.code.phases[phase as usize];
-        let first =
-            if code.deterministic { self.code.calls.get(code.calls.from as usize) } else { None };
-        let thread = &mut self.threads[id as usize];
-        thread.step = Step::Begin;
-        thread.phase = phase;
-        thread.phase_began = self.now;
-        thread.busy_since = self.now;
-        (thread.call, thread.left) = (0, first.map_or(0, |c| c.times));
-    }
-
-    fn pause(&mut self, id: u32, mean: f64, then: Step) {
-        let thread = &mut self.threads[id as usize];
-        thread.step = then;
-        thread.timer = Timer::Pause;
-        if mean > 0.0 {
-            let end = self.now + mean * self.random.exponential();
-            self.calendar.set(self.source_of_thread(id), end);
-        } else {
-            self.ready.push(id);
-        }
-    }
-
-    /// Ends the phase; true if the thread has nothing to do now.
-    fn end_phase(&mut self, id: u32) -> Result<bool, Stop> {
-        let code = self.code;
-        let now = self.now;
-        let thread = &mut self.threads[id as usize];
-        let tally = &mut self.tally.phases[thread.phase as usize];
-        let service = now - thread.phase_began;
-        tally.ended += 1.0;
-        tally.service += service;
-        tally.service_squared += service * service;
-        tally.busy += now - thread.busy_since;
-        let entry = &code.entries[thread.entry as usize];
-        let (entry_id, message, phase) = (thread.entry, thread.message, thread.phase);
-        let others = self.ready.len();
-        if phase == entry.phases.from && message != NONE {
-            thread.message = NONE;
-            self.reply(entry_id, message)?;
-        }
-        let following = (phase + 1..entry.phases.to).find(|&p| !code.phases[p as usize].empty);
-        let done = match following {
-            Some(next) => {
-                self.start_phase(id, next);
-                false
-            }
-            None => self.end_entry(id),
-        };
-        // Who was woken by the reply or forward goes first, the server comes back to its processor
-        // behind.
-        if done || self.ready.len() == others {
-            return Ok(done);
-        }
-        self.ready.insert(others, id);
-        Ok(true)
-    }
-
-    /// Counts an entry that has ended; true if the thread has nothing to do now.
-    fn end_entry(&mut self, id: u32) -> bool {
-        let now = self.now;
-        let thread = &self.threads[id as usize];
-        let service = now - thread.began;
-        let tally = &mut self.tally.entries[thread.entry as usize];
-        tally.ended += 1.0;
-        tally.service += service;
-        tally.service_squared += service * service;
-        self.finish(id)
-    }
-
-    /// The thread has ended an entry; true if it has nothing to do now.
-    fn finish(&mut self, id: u32) -> bool {
-        let task = self.threads[id as usize].task as usize;
-        let code = &self.code.tasks[task];
-        if code.reference {
-            if code.think > 0.0 {
-                self.pause(id, code.think, Step::Cycle);
-                return true;
-            }
-            self.threads[id as usize].step = Step::Cycle;
-            return false;
-        }
-        let messages = self.messages.as_slice();
-        let next = self.servers[task].queue.iter_mut().find_map(|q| q.pop_front(messages));
-        match next {
-            Some(message) => {
-                self.accept(id, message);
-                false
-            }
-            None => {
-                self.threads[id as usize].step = Step::Idle;
-                self.servers[task].idle.push(id);
-                true
-            }
-        }
-    }
-
-    fn accept(&mut self, id: u32, message: u32) {
-        let m = &self.messages[message as usize];
-        let tally = &mut self.tally.slots[m.hop as usize];
-        tally.accepted += 1.0;
-        tally.waiting += self.now - m.queued;
-        let entry = m.entry;
-        self.start(id, entry, message);
-    }
-
-    /// Phase 1 has ended: the request goes on to another entry, or its caller may.
-    fn reply(&mut self, entry: u32, message: u32) -> Result<(), Stop> {
-        let code = self.code;
-        let forwards = &code.forwards[code.entries[entry as usize].forwards.iter()];
-        if !forwards.is_empty() {
-            let draw = self.random.uniform();
-            if let Some(f) = forwards.iter().find(|f| draw < f.cumulative) {
-                let m = &mut self.messages[message as usize];
-                (m.entry, m.hop, m.queued) = (f.to, f.slot, self.now);
-                return self.deliver(message);
-            }
-        }
-        let m = self.messages[message as usize];
-        let tally = &mut self.tally.slots[m.slot as usize];
-        tally.answered += 1.0;
-        tally.response += self.now - m.sent;
-        self.messages[message as usize].next = self.free_message;
-        self.free_message = message;
-        if m.caller != NONE {
-            self.ready.push(m.caller);
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, entry: u32, caller: u32, slot: u32) -> Result<(), Stop> {
-        let now = self.now;
-        let message =
-            Message { entry, caller, slot, hop: slot, next: NONE, sent: now, queued: now };
-        let id = self.free_message;
-        if id == NONE {
-            if self.messages.len() >= POPULATION_MAX {
-                return Err(Stop::Unstable(self.code.entries[entry as usize].task));
-            }
-            self.messages.push(message);
-            #[expect(clippy::cast_possible_truncation, reason = "POPULATION_MAX is below 2^32")]
-            let id = self.messages.len() as u32 - 1;
-            return self.deliver(id);
-        }
-        self.free_message = self.messages[id as usize].next;
-        self.messages[id as usize] = message;
-        self.deliver(id)
-    }
-
-    /// Gives a request to an idle thread, or queues it.
-    fn deliver(&mut self, message: u32) -> Result<(), Stop> {
-        let entry = &self.code.entries[self.messages[message as usize].entry as usize];
-        let task = entry.task as usize;
-        let server = &mut self.servers[task];
-        let thread = match server.idle.pop() {
-            Some(thread) => thread,
-            None if self.code.tasks[task].threads.is_none_or(|n| server.threads < n) => {
-                self.new_thread(task)?
-            }
-            None => {
-                server.queue[entry.rank as usize].push_back(self.messages.as_mut_slice(), message);
-                return Ok(());
-            }
-        };
-        self.accept(thread, message);
-        self.ready.push(thread);
-        Ok(())
-    }
-
-    /// A thread asks its processor for a slice.
-    #[inline]
-    fn submit(&mut self, id: u32, work: f64) {
-        let now = self.now;
-        let thread = &mut self.threads[id as usize];
-        (thread.work, thread.rest, thread.submitted) = (work, work, now);
-        thread.timer = Timer::Executing;
-        let task = self.code.tasks[thread.task as usize];
-        match &mut self.hosts[task.processor as usize] {
-            Host::Delay => self.calendar.set(self.source_of_thread(id), now + work),
-            Host::Queue { free, preemptive, running, .. } => {
-                if *free > 0 {
-                    *free -= 1;
-                    if *preemptive {
-                        running.push(id);
-                    }
-                    self.calendar.set(self.source_of_thread(id), now + work);
-                    return;
-                }
-                if *preemptive && self.preempt(id) {
-                    return;
-                }
-                if let Host::Queue { waiting, .. } = &mut self.hosts[task.processor as usize] {
-                    waiting[task.rank as usize].push_back(self.threads.as_mut_slice(), id);
-                }
-            }
-            Host::Random { free, waiting } => {
-                if *free > 0 {
-                    *free -= 1;
-                    self.calendar.set(self.source_of_thread(id), now + work);
-                } else {
-                    waiting.push(id);
-                }
-            }
-            Host::Sharing(sharing) => {
-                sharing.enter(now, task.bucket, id, work);
-                self.reschedule(task.processor as usize);
-            }
-        }
-    }
-
-    /// Takes a core from the running slice of the lowest priority, if it is lower than ours.
-    fn preempt(&mut self, id: u32) -> bool {
-        let task = self.code.tasks[self.threads[id as usize].task as usize];
-        let code = self.code;
-        let rank = |t: u32, threads: &[Thread]| code.tasks[threads[t as usize].task as usize].rank;
-        let Host::Queue { waiting, running, .. } = &mut self.hosts[task.processor as usize] else {
-            return false;
-        };
-        let lowest = (0..running.len()).max_by_key(|&i| rank(running[i], &self.threads));
-        let Some(at) = lowest.filter(|&i| rank(running[i], &self.threads) > task.rank) else {
-            return false;
-        };
-        let victim = std::mem::replace(&mut running[at], id);
-        let victim_rank = rank(victim, &self.threads) as usize;
-        waiting[victim_rank].push_front(self.threads.as_mut_slice(), victim);
-        let source = self.source_of_thread(victim);
-        if let Some(end) = self.calendar.time_of(source) {
-            self.threads[victim as usize].rest = end - self.now;
-        }
-        self.calendar.clear(source);
-        let work = self.threads[id as usize].work;
-        self.calendar.set(self.source_of_thread(id), self.now + work);
-        true
-    }
-
-    /// Counts a slice that has ended.
-    #[inline]
-    fn slice_ended(&mut self, id: u32) {
-        let thread = &self.threads[id as usize];
-        let tally = &mut self.tally.phases[thread.phase as usize];
-        tally.executed += thread.work;
-        tally.processor_waiting += (self.now - thread.submitted - thread.work).max(0.0);
-    }
-
-    /// The core of a slice that has ended goes to whoever is next.
-    #[inline]
-    fn release(&mut self, id: u32) {
-        let processor = self.code.tasks[self.threads[id as usize].task as usize].processor;
-        let next = match &mut self.hosts[processor as usize] {
-            Host::Delay | Host::Sharing(_) => return,
-            Host::Queue { free, preemptive, waiting, running } => {
-                if *preemptive {
-                    running.retain(|&r| r != id);
-                }
-                let threads = self.threads.as_slice();
-                let next =
-                    waiting.iter_mut().find(|q| !q.is_empty()).and_then(|q| q.pop_front(threads));
-                match next {
-                    Some(next) if *preemptive => running.push(next),
-                    Some(_) => {}
-                    None => *free += 1,
-                }
-                next
-            }
-            Host::Random { free, waiting } => {
-                if waiting.is_empty() {
-                    *free += 1;
-                    None
-                } else {
-                    let at = self.random.below(waiting.len());
-                    Some(waiting.swap_remove(at))
-                }
-            }
-        };
-        if let Some(next) = next {
-            let rest = self.threads[next as usize].rest;
-            self.calendar.set(self.source_of_thread(next), self.now + rest);
-        }
-    }
-
-    fn reschedule(&mut self, processor: usize) {
-        let Host::Sharing(sharing) = &self.hosts[processor] else { return };
-        #[expect(clippy::cast_possible_truncation, reason = "processors are bounded")]
-        let source = (self.code.entries.len() + processor) as u32;
-        match sharing.next_end() {
-            Some(end) => self.calendar.set(source, end),
-            None => self.calendar.clear(source),
-        }
     }
 }
