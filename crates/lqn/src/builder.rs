@@ -6,9 +6,9 @@
 use crate::check;
 use crate::error::ModelError;
 use crate::model::{
-    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fork, Forward, Group, GroupId,
-    Join, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor, ProcessorDiscipline,
-    ProcessorId, Settings, Task, TaskDiscipline, TaskId,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fan, Fork, Forward, Group,
+    GroupId, Join, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
+    ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
 
 /// A model in the making.
@@ -38,6 +38,7 @@ pub struct Builder {
     pub(crate) entries: Vec<Entry>,
     pub(crate) activities: Vec<Activity>,
     pub(crate) precedences: Vec<Precedence>,
+    pub(crate) fans: Vec<Fan>,
     /// Line given to elements that are added now; readers set it, 0 otherwise.
     pub(crate) line: u32,
 }
@@ -55,6 +56,7 @@ impl Builder {
             entries: Vec::new(),
             activities: Vec::new(),
             precedences: Vec::new(),
+            fans: Vec::new(),
             line: 0,
         }
     }
@@ -69,6 +71,7 @@ impl Builder {
             entries: model.entries.clone(),
             activities: model.activities.clone(),
             precedences: model.precedences.clone(),
+            fans: model.fans.clone(),
             line: 0,
         }
     }
@@ -92,6 +95,7 @@ impl Builder {
             copies,
             speed: 1.0,
             quantum: 0.0,
+            replicas: 1,
             line,
         });
         ProcessorId::at(self.processors.len() - 1)
@@ -113,6 +117,39 @@ impl Builder {
     pub fn quantum(&mut self, processor: ProcessorId, quantum: f64) -> &mut Self {
         self.processors[processor.index()].quantum = quantum;
         self
+    }
+
+    /// Equal copies of a processor.
+    pub fn processor_replicas(&mut self, processor: ProcessorId, replicas: u32) -> &mut Self {
+        self.processors[processor.index()].replicas = replicas;
+        self
+    }
+
+    /// Equal copies of a task.
+    pub fn task_replicas(&mut self, task: TaskId, replicas: u32) -> &mut Self {
+        self.tasks[task.index()].replicas = replicas;
+        self
+    }
+
+    /// How many replicas of `to` each replica of `from` calls.
+    pub fn fan_out(&mut self, from: TaskId, to: TaskId, number: u32) -> &mut Self {
+        self.fan(from, to).fan_out = Some(number);
+        self
+    }
+
+    /// How many replicas of `from` call each replica of `to`.
+    pub fn fan_in(&mut self, from: TaskId, to: TaskId, number: u32) -> &mut Self {
+        self.fan(from, to).fan_in = Some(number);
+        self
+    }
+
+    fn fan(&mut self, from: TaskId, to: TaskId) -> &mut Fan {
+        let at = self.fans.iter().position(|f| (f.from, f.to) == (from, to));
+        let at = at.unwrap_or_else(|| {
+            self.fans.push(Fan { from, to, fan_out: None, fan_in: None, line: self.line });
+            self.fans.len() - 1
+        });
+        &mut self.fans[at]
     }
 
     /// A group of a fair-share processor.
@@ -137,6 +174,7 @@ impl Builder {
             priority: 0,
             copies: threads,
             think: 0.0,
+            replicas: 1,
             line,
         });
         TaskId::at(self.tasks.len() - 1)

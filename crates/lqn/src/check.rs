@@ -11,6 +11,7 @@ use crate::model::{
     CallKind, CallOrder, Entry, EntryId, Limits, Model, Multiplicity, Phase, ProcessorDiscipline,
     TaskDiscipline,
 };
+use crate::replicate;
 
 /// Rounding slack of probabilities and shares that a file gives in decimal: 1/3 three times.
 pub(crate) const SUM_SLACK: f64 = 1e-6;
@@ -42,6 +43,7 @@ pub(crate) fn check(b: Builder) -> Result<Model, ModelError> {
     }
     let graphs = check_graph::graphs(&b)?;
     cycles(&b, &graphs)?;
+    let flat = replicate::flat(&b)?.map(Box::new);
     Ok(Model {
         name: b.name,
         settings: b.settings,
@@ -51,8 +53,10 @@ pub(crate) fn check(b: Builder) -> Result<Model, ModelError> {
         entries: b.entries,
         activities: b.activities,
         precedences: b.precedences,
+        fans: b.fans,
         task_entries,
         graphs,
+        flat,
     })
 }
 

@@ -117,6 +117,9 @@ pub enum Problem {
     /// An activity graph that cannot be run.
     #[error("{0}")]
     Graph(&'static str),
+    /// Replicas that cannot be connected.
+    #[error("{0}")]
+    Replicas(String),
     /// Groups without a fair-share processor, or a task in a group elsewhere.
     #[error("{0}")]
     Grouping(&'static str),

@@ -27,9 +27,12 @@ mod check;
 mod check_graph;
 mod error;
 mod graph;
+mod knob;
 mod model;
 pub mod mva;
+mod parameters;
 mod read_error;
+mod replicate;
 mod results;
 pub mod sim;
 pub mod text;
@@ -37,11 +40,13 @@ pub mod xml;
 
 pub use builder::Builder;
 pub use error::{Element, ElementKind, ModelError, Problem};
+pub use knob::{Knob, KnobError};
 pub use model::{
-    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fork, Forward, Group, GroupId,
-    Join, Limits, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fan, Fork, Forward, Group,
+    GroupId, Join, Limits, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
     ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
+pub use parameters::Parameters;
 pub use read_error::ReadError;
 pub use results::{
     ActivityResult, CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
+use crate::replicate::Flat;
 
 /// Phases an entry can have: the format's limit, and the number of results per entry.
 pub const PHASES_MAX: usize = 3;
@@ -126,6 +127,8 @@ pub struct Processor {
     /// Time slice of the original tools for `Ps` and `Cfs`; kept for writing, ideal sharing is
     /// solved.
     pub quantum: f64,
+    /// Equal copies of the whole processor, each with tasks of its own.
+    pub replicas: u32,
     pub(crate) line: u32,
 }
 
@@ -160,6 +163,8 @@ pub struct Task {
     pub copies: Multiplicity,
     /// Pause of a reference task's thread between two cycles; never busy.
     pub think: f64,
+    /// Equal copies of the whole task, each with a queue of its own.
+    pub replicas: u32,
     pub(crate) line: u32,
 }
 
@@ -372,6 +377,22 @@ impl Default for Settings {
     }
 }
 
+/// Between two replicated tasks: how many replicas of the one each replica of the other deals with.
+/// `fan_out` times the replicas of `from` is `fan_in` times those of `to`; a call then goes so many
+/// times to *each* of the `fan_out` replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fan {
+    /// Who calls.
+    pub from: TaskId,
+    /// Who is called.
+    pub to: TaskId,
+    /// Replicas of `to` that each replica of `from` calls; 1 if not given.
+    pub fan_out: Option<u32>,
+    /// Replicas of `from` that call each replica of `to`; follows from the other if not given.
+    pub fan_in: Option<u32>,
+    pub(crate) line: u32,
+}
+
 /// A checked layered queueing network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Model {
@@ -383,11 +404,15 @@ pub struct Model {
     pub(crate) entries: Vec<Entry>,
     pub(crate) activities: Vec<Activity>,
     pub(crate) precedences: Vec<Precedence>,
+    pub(crate) fans: Vec<Fan>,
     /// Entries of each task, in the order of their making.
     pub(crate) task_entries: Vec<Vec<EntryId>>,
     /// Per entry: its activity graph.
     #[serde(skip)]
     pub(crate) graphs: Vec<Option<Graph>>,
+    /// The same without replication, if there is any: what is solved.
+    #[serde(skip)]
+    pub(crate) flat: Option<Box<Flat>>,
 }
 
 impl Model {
@@ -430,6 +455,11 @@ impl Model {
     #[must_use]
     pub fn precedences(&self) -> &[Precedence] {
         &self.precedences
+    }
+    /// Fan-ins and fan-outs between replicated tasks.
+    #[must_use]
+    pub fn fans(&self) -> &[Fan] {
+        &self.fans
     }
     /// What an entry executes: its phases, or the activities that its graph reaches.
     pub fn works_of(&self, entry: EntryId) -> impl Iterator<Item = &Phase> {

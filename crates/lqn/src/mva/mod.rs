@@ -90,6 +90,9 @@ pub fn solve(model: &Model, options: &Options) -> Result<Results, MvaError> {
     if !(options.under_relaxation > 0.0 && options.under_relaxation <= 1.0) {
         return Err(MvaError::Options("under-relaxation must be above 0 and at most 1"));
     }
+    if let Some(flat) = &model.flat {
+        return solve(&flat.model, options).map(|r| flat.fold(model, &r));
+    }
     let network = Network::new(model);
     let mut solver = Solver {
         model,

@@ -168,12 +168,15 @@ pub fn simulate_with(
     if options.replications == 0 || options.replications > 10_000 {
         return Err(SimError::Options("replications must be from 1 to 10000"));
     }
+    let asked = model;
+    let model = model.flat.as_ref().map_or(model, |flat| &flat.model);
     let jobs: Vec<Job<'_>> =
         (0..options.replications).map(|number| Job { model, options, number }).collect();
     let replications = run(&jobs)?;
     let events = replications.iter().map(|r| r.events).sum();
     let batches: Vec<Tally> = replications.into_iter().flat_map(|r| r.batches).collect();
-    Ok(estimate::results(model, &batches, events))
+    let results = estimate::results(model, &batches, events);
+    Ok(asked.flat.as_ref().map_or_else(|| results.clone(), |flat| flat.fold(asked, &results)))
 }
 
 fn error(model: &Model, stop: Stop) -> SimError {

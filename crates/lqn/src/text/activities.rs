@@ -23,11 +23,11 @@ use crate::read_error::ReadError;
 
 impl<'a> Parser<'a> {
     /// The activity of that name, made if this is the first time.
-    pub(super) fn activity(&mut self, task: TaskId, name: &'a str) -> ActivityId {
+    pub(super) fn activity(&mut self, task: TaskId, name: &'a str, line: u32) -> ActivityId {
         if let Some(&(id, _)) = self.activities.get(&(task, name)) {
             return id;
         }
-        self.b.line = self.c.line();
+        self.b.line = line;
         let id = self.b.activity(name, task);
         self.activities.insert((task, name), (id, Some(self.b.line)));
         id
@@ -81,7 +81,7 @@ impl<'a> Parser<'a> {
             }
         };
         let name = self.c.name("an activity")?;
-        let id = self.activity(task, name);
+        let id = self.activity(task, name, line);
         if let Some((_, undefined)) = self.activities.get_mut(&(task, name)) {
             *undefined = None;
         }
@@ -225,7 +225,7 @@ impl<'a> Parser<'a> {
             // A product would be an expression, too; the number is one token.
             let line = self.c.line();
             let number = match self.c.next() {
-                Token::Variable(name) => self.variables.get(name).copied(),
+                Token::Variable(name) => Some(expression::variable(name, &self.variables, line)?),
                 token => expression::number(token),
             };
             let number =

@@ -3,9 +3,9 @@
 //! `A`.
 //!
 //! Grammar: "Layered Queueing Network Solver and Simulator User Manual", chapter on the
-//! traditional grammar. Variables (`$name`) may be set to constant expressions before the first
-//! section. Refused, with the line: replication, semaphores and locks, values that are
-//! arrays of variables.
+//! traditional grammar. Variables (`$name`) may be set to constant expressions, or to lists of
+//! values to choose from, before the first section. Refused, with the line: semaphores and locks,
+//! bounded queues, joins across entries, variables that follow from results.
 
 mod activities;
 mod expression;
@@ -13,6 +13,6 @@ mod lexer;
 mod parser;
 mod write;
 
-pub use parser::read;
 pub(crate) use parser::{constant, whole};
+pub use parser::{lists, read, read_with};
 pub use write::write;

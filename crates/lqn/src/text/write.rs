@@ -50,6 +50,9 @@ fn sections(m: &Model, o: &mut String) -> std::fmt::Result {
             write!(o, " {}", p.quantum)?;
         }
         copies(p.copies, p.discipline == ProcessorDiscipline::Delay, o)?;
+        if p.replicas != 1 {
+            write!(o, " r {}", p.replicas)?;
+        }
         if p.speed != 1.0 {
             write!(o, " R {}", p.speed)?;
         }
@@ -196,10 +199,21 @@ fn tasks(m: &Model, o: &mut String) -> std::fmt::Result {
             write!(o, " z {}", t.think)?;
         }
         copies(t.copies, t.discipline == TaskDiscipline::Delay, o)?;
+        if t.replicas != 1 {
+            write!(o, " r {}", t.replicas)?;
+        }
         if let Some(group) = t.group {
             write!(o, " g {}", word(&m.groups()[group.index()].name))?;
         }
         writeln!(o)?;
+    }
+    for fan in m.fans() {
+        let names = [fan.from, fan.to].map(|t| word(&m.tasks()[t.index()].name));
+        for (letter, number) in [("I", fan.fan_in), ("O", fan.fan_out)] {
+            if let Some(number) = number {
+                writeln!(o, "  {letter} {} {} {number}", names[0], names[1])?;
+            }
+        }
     }
     writeln!(o, "-1\n")
 }

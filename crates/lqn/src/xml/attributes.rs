@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The attributes of an XML element, with the errors that name it.
 
-use std::collections::HashMap;
-
 use quick_xml::events::BytesStart;
 
 use crate::model::{Limits, Multiplicity};
+use crate::parameters::{Value, Variables};
 use crate::read_error::ReadError;
 use crate::text::whole;
 
@@ -14,14 +13,14 @@ pub(super) struct Attributes<'a> {
     pub(super) element: String,
     pub(super) line: u32,
     list: Vec<(&'a str, String)>,
-    variables: &'a HashMap<String, f64>,
+    variables: &'a Variables,
 }
 
 impl<'a> Attributes<'a> {
     pub(super) fn new(
         start: &'a BytesStart<'_>,
         line: u32,
-        variables: &'a HashMap<String, f64>,
+        variables: &'a Variables,
     ) -> Result<Self, ReadError> {
         let mut list = Vec::new();
         for attribute in start.attributes() {
@@ -66,11 +65,8 @@ impl<'a> Attributes<'a> {
         let Some(value) = self.text(key) else { return Ok(default) };
         match value.trim() {
             v if v.starts_with('$') => match self.variables.get(v) {
-                Some(&value) => Ok(value),
-                None => {
-                    let what = format!("the variable {v}, which has no single constant value,");
-                    Err(ReadError::unsupported(self.line, self.element.clone(), &what))
-                }
+                Value::One(value) => Ok(value),
+                _ => Err(ReadError::Several { line: self.line, name: v.to_owned() }),
             },
             "@infinity" => Ok(f64::INFINITY),
             v => v.parse().or_else(|_| self.wrong(key, "a number", value)),
@@ -88,9 +84,5 @@ impl<'a> Attributes<'a> {
             return Ok(Multiplicity::Infinite);
         }
         Ok(Multiplicity::Finite(self.integer("multiplicity", 1)?))
-    }
-
-    pub(super) fn one(&self, key: &str) -> Result<(), ReadError> {
-        if self.real(key, 1.0)? == 1.0 { Ok(()) } else { self.refuse("replication").map(|_| ()) }
     }
 }

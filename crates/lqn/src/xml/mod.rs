@@ -2,7 +2,7 @@
 //! The XML format of layered queueing networks (`.lqnx`, `.xml`; schema `lqn-core.xsd`).
 //!
 //! Results inside a file (`result-*`) are skipped, so solved files read as models. Refused, with
-//! the line: replication, semaphores and locks, variables without one constant value.
+//! the line: semaphores and locks, variables without one constant value.
 
 mod attributes;
 mod graphs;
@@ -10,6 +10,7 @@ mod read;
 mod variables;
 mod write;
 mod write_graph;
+mod write_results;
 
-pub use read::read;
-pub use write::write;
+pub use read::{read, read_with};
+pub use write::{write, write_solved};

@@ -15,6 +15,7 @@ use crate::model::{
     ActivityId, CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
     Phase, ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
 };
+use crate::parameters::{Parameters, Variables};
 use crate::read_error::ReadError;
 
 /// Reads a model.
@@ -22,6 +23,14 @@ use crate::read_error::ReadError;
 /// # Errors
 /// [`ReadError`], with the line and the element.
 pub fn read(text: &str) -> Result<Model, ReadError> {
+    read_with(text, &Parameters::default())
+}
+
+/// Reads a model with these values for its variables.
+///
+/// # Errors
+/// [`ReadError`], with the line and the element.
+pub fn read_with(text: &str, parameters: &Parameters) -> Result<Model, ReadError> {
     if text.len() > Limits::FILE_BYTES_MAX {
         return Err(ReadError::TooLarge(text.len()));
     }
@@ -35,10 +44,11 @@ pub fn read(text: &str) -> Result<Model, ReadError> {
         phase: 0,
         activity: None,
         links: Vec::new(),
+        fans: Vec::new(),
         graphs: Graphs::default(),
         seen_model: false,
     };
-    let variables = variables::constants(text);
+    let variables = variables::constants(text, parameters);
     let mut lines = Lines { text, at: 0, line: 1 };
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
@@ -131,6 +141,8 @@ struct Linker {
     /// The activity of a graph we are in.
     activity: Option<ActivityId>,
     links: Vec<Link>,
+    /// Task, the other one, whether it is called, how many, and the line.
+    fans: Vec<(TaskId, String, bool, u32, u32)>,
     graphs: Graphs,
     seen_model: bool,
 }
@@ -141,7 +153,7 @@ impl Linker {
         &mut self,
         start: &BytesStart<'_>,
         line: u32,
-        variables: &HashMap<String, f64>,
+        variables: &Variables,
     ) -> Result<bool, ReadError> {
         let name = start.name();
         let a = Attributes::new(start, line, variables)?;
@@ -207,7 +219,14 @@ impl Linker {
                 return self.graphs.start(other, &a, task);
             }
             "entry-activity-graph" => return a.refuse("an activity graph inside an entry"),
-            "fan-in" | "fan-out" => return a.refuse("replication"),
+            "fan-in" | "fan-out" => {
+                let here = a.inside(self.task, "a task")?;
+                let other = if name.as_ref() == "fan-in" { "source" } else { "dest" };
+                let out = name.as_ref() == "fan-out";
+                let number = a.integer("value", 1)?;
+                self.fans.push((here, a.required(other)?.to_owned(), out, number, line));
+            }
+            "spex-convergence" => return a.refuse("a variable that follows from results"),
             "slot" | "call-list" => return a.refuse("this element"),
             // Results, pragmas, control of the original tools.
             _ => return Ok(false),
@@ -250,14 +269,14 @@ impl Linker {
             "inf" => ProcessorDiscipline::Delay,
             other => return a.wrong("scheduling", "a scheduling discipline", other),
         };
-        a.one("replication")?;
+        let replicas = a.integer("replication", 1)?;
         let id = self.b.processor(a.required("name")?, discipline);
         if discipline != ProcessorDiscipline::Delay {
             let copies = a.copies()?;
             self.b.cores(id, copies);
         }
         let (speed, quantum) = (a.real("speed-factor", 1.0)?, a.real("quantum", 0.0)?);
-        self.b.speed(id, speed).quantum(id, quantum);
+        self.b.speed(id, speed).quantum(id, quantum).processor_replicas(id, replicas);
         self.processor = Some(id);
         Ok(())
     }
@@ -275,7 +294,7 @@ impl Linker {
             "semaphore" | "rwlock" => return a.refuse("a semaphore or lock").map(|_| ()),
             other => return a.wrong("scheduling", "a scheduling discipline", other),
         };
-        a.one("replication")?;
+        let replicas = a.integer("replication", 1)?;
         if a.real("queue-length", 0.0)? != 0.0 {
             return a.refuse("a bounded queue").map(|_| ());
         }
@@ -285,6 +304,7 @@ impl Linker {
         let copies =
             if discipline == TaskDiscipline::Delay { Multiplicity::Infinite } else { a.copies()? };
         let id = self.b.task(a.required("name")?, processor, copies);
+        self.b.task_replicas(id, replicas);
         let priority = i32::try_from(a.integer("priority", 0)?).unwrap_or(i32::MAX);
         self.b
             .discipline(id, discipline)
@@ -346,6 +366,19 @@ impl Linker {
             };
         }
         self.graphs.link(&mut self.b, &names)?;
+        let tasks: HashMap<String, usize> =
+            self.b.tasks.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
+        for (here, other, out, number, line) in self.fans {
+            let Some(&at) = tasks.get(&other) else {
+                return Err(ReadError::Unknown { line, kind: "task", name: other });
+            };
+            self.b.line = line;
+            if out {
+                self.b.fan_out(here, TaskId::at(at), number);
+            } else {
+                self.b.fan_in(TaskId::at(at), here, number);
+            }
+        }
         Ok(self.b.build()?)
     }
 }

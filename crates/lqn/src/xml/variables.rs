@@ -2,13 +2,14 @@
 //! Variables of a file with a program (`<lqx>`): those that are set once, to a constant expression,
 //! have a value; what a program computes or sweeps has none here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use crate::parameters::{Parameters, Variables};
 use crate::text::constant;
 
-/// Their values by name, `$` included.
-pub(super) fn constants(text: &str) -> HashMap<String, f64> {
-    let mut values = HashMap::new();
+/// Their values by name, `$` included, where the caller gives none.
+pub(super) fn constants(text: &str, parameters: &Parameters) -> Variables {
+    let mut values = parameters.variables();
     let mut twice = HashSet::new();
     for program in programs(text) {
         for statement in program.split([';', '\n']) {
@@ -26,16 +27,16 @@ pub(super) fn constants(text: &str) -> HashMap<String, f64> {
                 continue;
             }
             match constant(value, &values) {
-                Some(value) if !values.contains_key(name) => {
-                    values.insert(name.to_owned(), value);
-                }
+                Some(value) if !values.is_found(name) => values.insert(name, vec![value]),
                 _ => {
                     twice.insert(name.to_owned());
                 }
             }
         }
     }
-    values.retain(|name, _| !twice.contains(name));
+    for name in twice {
+        values.insert(&name, Vec::new());
+    }
     values
 }
 
@@ -53,13 +54,20 @@ fn programs(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters::Value;
 
     #[test]
     fn constants_are_found_and_loops_are_not() {
         let text = "<lqn-model><lqx><![CDATA[ $a = 2; $b = $a * 3;\n$c = 1; $c = 2;
             for ($d = 1; $d < 3; $d = $d + 1) { solve(); } if ($a == 2) { } ]]></lqx></lqn-model>";
-        let found = constants(text);
-        assert_eq!((found.get("$a"), found.get("$b")), (Some(&2.0), Some(&6.0)));
-        assert!(!found.contains_key("$c") && !found.contains_key("$d"), "{found:?}");
+        let found = constants(text, Parameters::default().set("$d", 4.0));
+        let one = |name: &str| match found.get(name) {
+            Value::One(value) => Some(value),
+            _ => None,
+        };
+        assert_eq!(
+            (one("$a"), one("$b"), one("$c"), one("$d")),
+            (Some(2.0), Some(6.0), None, Some(4.0))
+        );
     }
 }

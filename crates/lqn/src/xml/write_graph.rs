@@ -7,10 +7,11 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 
 use super::write::work;
+use super::write_results::Out;
 use crate::model::{ActivityId, EntryId, Fork, Join, Model, TaskId};
 
 /// The graph, or nothing if the task has none.
-pub(super) fn write(m: &Model, task: TaskId, o: &mut String) -> std::fmt::Result {
+pub(super) fn write(m: &Model, task: TaskId, o: &mut Out<'_>) -> std::fmt::Result {
     let own = || m.activities().iter().enumerate().filter(|(_, a)| a.task == task);
     if own().next().is_none() {
         return Ok(());
@@ -24,7 +25,9 @@ pub(super) fn write(m: &Model, task: TaskId, o: &mut String) -> std::fmt::Result
         if let Some(e) = bound.next() {
             write!(o, " bound-to-entry=\"{}\"", escape(e.name.as_str()))?;
         }
-        work(&a.work, &entry, o)?;
+        let results = o.results.map(|r| &r.activities[index]);
+        let calls = results.map(|r| r.calls.as_slice());
+        work(&a.work, &entry, o, calls, |o| o.activity(results))?;
         for &to in &a.replies {
             replies.entry(to).or_default().push(&a.name);
         }
@@ -45,7 +48,7 @@ pub(super) fn write(m: &Model, task: TaskId, o: &mut String) -> std::fmt::Result
     writeln!(o, "      </task-activities>")
 }
 
-fn join(m: &Model, join: &Join, o: &mut String) -> std::fmt::Result {
+fn join(m: &Model, join: &Join, o: &mut Out<'_>) -> std::fmt::Result {
     let (element, attribute) = match join {
         Join::One(_) => ("pre", String::new()),
         Join::Or(_) => ("pre-OR", String::new()),
@@ -56,7 +59,7 @@ fn join(m: &Model, join: &Join, o: &mut String) -> std::fmt::Result {
     side(m, (element, &attribute), all, o)
 }
 
-fn fork(m: &Model, fork: &Fork, o: &mut String) -> std::fmt::Result {
+fn fork(m: &Model, fork: &Fork, o: &mut Out<'_>) -> std::fmt::Result {
     match fork {
         Fork::One(one) => side(m, ("post", ""), [(*one, String::new())], o),
         Fork::And(all) => side(m, ("post-AND", ""), all.iter().map(|a| (*a, String::new())), o),
@@ -79,7 +82,7 @@ fn side(
     m: &Model,
     (element, attribute): (&str, &str),
     all: impl IntoIterator<Item = (ActivityId, String)>,
-    o: &mut String,
+    o: &mut Out<'_>,
 ) -> std::fmt::Result {
     writeln!(o, "          <{element}{attribute}>")?;
     for (a, number) in all {

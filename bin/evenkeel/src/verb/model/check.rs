@@ -9,6 +9,7 @@ use evenkeel_lqn::mva::{self, MvaError};
 use serde::Serialize;
 
 use super::file::FileWords;
+use super::setting::{Setting, keys, setting};
 use crate::error::CliError;
 use crate::manual::{Section, after_help};
 use crate::output::Output;
@@ -26,6 +27,9 @@ const SCHEMA: &str = "evenkeel.model-check.v1";
 pub struct Words {
     #[command(flatten)]
     file: FileWords,
+    /// Set a variable or a number of the model: $NAME=VALUE, demand:ENTRY=VALUE, ...
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<Setting>,
     /// Print one JSON object (evenkeel.model-check.v1)
     #[arg(long)]
     pub json: bool,
@@ -40,6 +44,7 @@ struct CheckAnswer {
     groups: usize,
     tasks: usize,
     entries: usize,
+    activities: usize,
     calls: usize,
     /// What is wrong or worth knowing.
     findings: Vec<String>,
@@ -47,7 +52,7 @@ struct CheckAnswer {
 
 /// Checks it.
 pub fn run(words: &Words, output: Output) -> Result<ExitCode, CliError> {
-    let model = words.file.read()?;
+    let model = words.file.read(&words.settings)?;
     let answer = examine(&model);
     if words.json {
         output.json(SCHEMA, &answer)?;
@@ -77,13 +82,15 @@ fn examine(model: &Model) -> CheckAnswer {
         .entries()
         .iter()
         .map(|e| e.forwards.len() + e.phases.iter().map(|phase| phase.calls.len()).sum::<usize>());
+    let of_activities = model.activities().iter().map(|a| a.work.calls.len());
     CheckAnswer {
         stable,
         processors: model.processors().len(),
         groups: model.groups().len(),
         tasks: model.tasks().len(),
         entries: model.entries().len(),
-        calls: calls.sum(),
+        activities: model.activities().len(),
+        calls: calls.sum::<usize>() + of_activities.sum::<usize>(),
         findings,
     }
 }
@@ -94,6 +101,7 @@ fn in_words(answer: &CheckAnswer) -> String {
         (answer.groups, "group", "groups"),
         (answer.tasks, "task", "tasks"),
         (answer.entries, "entry", "entries"),
+        (answer.activities, "activity", "activities"),
         (answer.calls, "call", "calls"),
     ];
     let counted = counted.iter().filter(|(count, ..)| *count > 0);
@@ -118,6 +126,7 @@ evenkeel model check web.lqn
 evenkeel model check web.lqnx --json | jq -r '.findings[]'
 ",
         ),
+        Section::new("KEYS", &keys()),
         Section::exit_status(&[
             (Status::Done, "the file is a model and it has an answer"),
             (Status::Failed, "the file cannot be read"),

@@ -4,9 +4,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use evenkeel_lqn::ReadError;
 use evenkeel_lqn::mva::MvaError;
 use evenkeel_lqn::sim::SimError;
+use evenkeel_lqn::{KnobError, ReadError};
 
 use crate::status::Status;
 
@@ -28,6 +28,32 @@ pub enum ModelFailure {
         path: PathBuf,
         /// What is wrong, with line and element.
         source: ReadError,
+    },
+    /// A result file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A number cannot be set.
+    #[error(transparent)]
+    Set(KnobError),
+    /// Nothing to sweep over.
+    #[error("nothing to sweep over: the file has no variable with a list of values")]
+    NoSweep,
+    /// More points than anybody reads.
+    #[error("the sweep has more than {max} points")]
+    TooManyPoints {
+        /// How many there may be.
+        max: usize,
+    },
+    /// No point of a sweep has an answer.
+    #[error("no point of the sweep has an answer; the first says: {first}")]
+    NoAnswer {
+        /// Why the first has none.
+        first: String,
     },
     /// The analytic solver gives up.
     #[error("{}: {source}", path.display())]
@@ -51,8 +77,14 @@ impl ModelFailure {
     /// The exit status: a file that is no model is a matter of its author, like a wrong word.
     pub fn status(&self) -> Status {
         match self {
-            Self::File { .. } => Status::Usage,
-            Self::Read { .. } | Self::Mva { .. } | Self::Sim { .. } => Status::Failed,
+            Self::File { .. } | Self::Set(_) | Self::NoSweep | Self::TooManyPoints { .. } => {
+                Status::Usage
+            }
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::NoAnswer { .. }
+            | Self::Mva { .. }
+            | Self::Sim { .. } => Status::Failed,
         }
     }
 
@@ -66,6 +98,10 @@ impl ModelFailure {
             | Self::Sim { source: SimError::Unstable(_), .. } => {
                 "lower the arrival rate or the demand, or add threads or cores"
             }
+            Self::File { source: ReadError::Several { name, .. }, .. } => {
+                return Some(format!("--set '{name}=VALUE', or `evenkeel model sweep`"));
+            }
+            Self::NoSweep => "--set KEY=FROM..TO",
             _ => return None,
         };
         Some(text.to_owned())

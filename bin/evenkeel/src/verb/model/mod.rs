@@ -5,8 +5,12 @@ pub mod check;
 pub mod failure;
 pub mod figure_words;
 pub mod file;
+pub mod range;
+pub mod setting;
+pub mod show;
 pub mod solve;
 pub mod solve_answer;
+pub mod sweep;
 
 use std::process::ExitCode;
 
@@ -22,6 +26,7 @@ use crate::output::Output;
 pub enum Verb {
     Solve(solve::Words),
     Check(check::Words),
+    Sweep(sweep::Words),
 }
 
 impl Verb {
@@ -30,6 +35,7 @@ impl Verb {
         match self {
             Verb::Solve(words) => solve::run(&words, output),
             Verb::Check(words) => check::run(&words, output),
+            Verb::Sweep(words) => sweep::run(&words, output),
         }
     }
 
@@ -38,6 +44,7 @@ impl Verb {
         match self {
             Verb::Solve(words) => words.json,
             Verb::Check(words) => words.json,
+            Verb::Sweep(words) => words.json,
         }
     }
 }
@@ -47,6 +54,7 @@ pub fn sections(path: &[&str]) -> Vec<Section> {
     match path {
         ["solve"] => solve::sections(),
         ["check"] => check::sections(),
+        ["sweep"] => sweep::sections(),
         _ => Vec::new(),
     }
 }

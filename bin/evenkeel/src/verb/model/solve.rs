@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `evenkeel model solve`: throughput, utilisation, waits and service times of a model.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
 use clap::{Args, ValueEnum};
 use evenkeel_lqn::sim::{Job, Replication, SimError};
-use evenkeel_lqn::{Model, Results, mva, sim};
+use evenkeel_lqn::{Model, Results, mva, sim, xml};
 
 use super::failure::ModelFailure;
 use super::file::FileWords;
+use super::setting::{Setting, keys, setting};
 use super::solve_answer::{SCHEMA, SolveAnswer, in_words};
 use crate::error::CliError;
 use crate::manual::{Section, after_help};
@@ -27,6 +29,12 @@ pub struct Words {
     file: FileWords,
     #[command(flatten)]
     solver: SolverWords,
+    /// Set a variable or a number of the model: $NAME=VALUE, demand:ENTRY=VALUE, ...
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<Setting>,
+    /// Also write the model with its results in place, as LQN XML
+    #[arg(long, value_name = "FILE")]
+    xml_out: Option<PathBuf>,
     /// Print one JSON object (evenkeel.model-solve.v1)
     #[arg(long)]
     pub json: bool,
@@ -145,8 +153,12 @@ fn in_parallel(jobs: &[Job<'_>]) -> Result<Vec<Replication>, SimError> {
 
 /// Solves it.
 pub fn run(words: &Words, output: Output) -> Result<ExitCode, CliError> {
-    let model = words.file.read()?;
+    let model = words.file.read(&words.settings)?;
     let results = words.solver.solve(&model, &words.file)?;
+    if let Some(path) = &words.xml_out {
+        std::fs::write(path, xml::write_solved(&model, &results))
+            .map_err(|source| ModelFailure::Write { path: path.clone(), source })?;
+    }
     if words.json {
         output.json(SCHEMA, &SolveAnswer::new(&model, &results))?;
     } else {
@@ -166,6 +178,7 @@ pub fn sections() -> Vec<Section> {
             "
 evenkeel model solve web.lqn
 evenkeel model solve web.lqnx --solver sim --precision 1%
+evenkeel model solve web.lqn --set customers:users=50 --xml-out web-50.lqxo
 evenkeel model solve web.lqn --json | jq '.tasks[] | {name, throughput}'
 ",
         ),
@@ -181,6 +194,7 @@ response      Time from the request to the end of its phase 1: waiting and servi
 +-            Half the width of the 95 % confidence interval (simulator only).
 ",
         ),
+        Section::new("KEYS", &keys()),
         Section::exit_status(&[
             (Status::Done, "solved"),
             (Status::Failed, "the file cannot be read, or the model has no answer"),

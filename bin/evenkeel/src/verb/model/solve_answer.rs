@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The results of a model with the names of its elements, as tables and as JSON.
 
-use evenkeel_lqn::{CallKind, Entry, EntryId, EntryResult, Estimate, Model, Results};
+use evenkeel_lqn::{
+    Activity, ActivityResult, Call, CallKind, CallResult, Entry, EntryId, EntryResult, Estimate,
+    Model, Results,
+};
 use serde::Serialize;
 
 use super::figure_words::estimate;
@@ -22,6 +25,8 @@ pub struct SolveAnswer<'a> {
     groups: Vec<ProcessorAnswer<'a>>,
     tasks: Vec<TaskAnswer<'a>>,
     entries: Vec<EntryAnswer<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    activities: Vec<ActivityAnswer<'a>>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +70,19 @@ struct PhaseAnswer<'a> {
 }
 
 #[derive(Serialize)]
+struct ActivityAnswer<'a> {
+    name: &'a str,
+    task: &'a str,
+    throughput: Estimate,
+    utilization: Estimate,
+    processor_utilization: Estimate,
+    service: Estimate,
+    service_variance: Estimate,
+    processor_waiting: Estimate,
+    calls: Vec<CallAnswer<'a>>,
+}
+
+#[derive(Serialize)]
 struct CallAnswer<'a> {
     to: &'a str,
     kind: &'static str,
@@ -100,31 +118,27 @@ impl<'a> SolveAnswer<'a> {
                 })
                 .collect(),
             entries: entries.map(|(e, r)| EntryAnswer::new(model, e, r)).collect(),
+            activities: model
+                .activities()
+                .iter()
+                .zip(&results.activities)
+                .map(|(a, r)| ActivityAnswer::new(model, a, r))
+                .collect(),
         }
     }
 }
 
 impl<'a> EntryAnswer<'a> {
     fn new(model: &'a Model, e: &'a Entry, r: &'a EntryResult) -> EntryAnswer<'a> {
-        let phases = e.phases.iter().zip(&r.phases).enumerate().map(|(at, (phase, result))| {
-            let calls = phase.calls.iter().zip(&result.calls);
-            PhaseAnswer {
+        let phases =
+            e.phases.iter().zip(&r.phases).enumerate().map(|(at, (phase, result))| PhaseAnswer {
                 phase: at + 1,
                 service: result.service,
                 service_variance: result.service_variance,
                 utilization: result.utilization,
                 processor_waiting: result.processor_waiting,
-                calls: calls
-                    .map(|(call, result)| CallAnswer {
-                        to: name(model, call.to),
-                        kind: kind(call.kind),
-                        mean: call.mean,
-                        waiting: result.waiting,
-                        response: result.response,
-                    })
-                    .collect(),
-            }
-        });
+                calls: call_answers(model, &phase.calls, &result.calls),
+            });
         let forwards = e.forwards.iter().zip(&r.forwards).map(|(f, result)| CallAnswer {
             to: name(model, f.to),
             kind: "forward",
@@ -145,6 +159,37 @@ impl<'a> EntryAnswer<'a> {
             forwards: forwards.collect(),
         }
     }
+}
+
+impl<'a> ActivityAnswer<'a> {
+    fn new(model: &'a Model, a: &'a Activity, r: &'a ActivityResult) -> ActivityAnswer<'a> {
+        ActivityAnswer {
+            name: &a.name,
+            task: &model.tasks()[a.task.index()].name,
+            throughput: r.throughput,
+            utilization: r.utilization,
+            processor_utilization: r.processor_utilization,
+            service: r.service,
+            service_variance: r.service_variance,
+            processor_waiting: r.processor_waiting,
+            calls: call_answers(model, &a.work.calls, &r.calls),
+        }
+    }
+}
+
+fn call_answers<'a>(
+    model: &'a Model,
+    calls: &[Call],
+    results: &[CallResult],
+) -> Vec<CallAnswer<'a>> {
+    let answer = |(call, result): (&Call, &CallResult)| CallAnswer {
+        to: name(model, call.to),
+        kind: kind(call.kind),
+        mean: call.mean,
+        waiting: result.waiting,
+        response: result.response,
+    };
+    calls.iter().zip(results).map(answer).collect()
 }
 
 fn name(model: &Model, entry: EntryId) -> &str {
@@ -173,6 +218,7 @@ pub fn in_words(model: &Model, results: &Results, colour: bool) -> String {
     part(&PROCESSORS, processors(model, results));
     part(&TASKS, tasks(model, results));
     part(&ENTRIES, entries(model, results));
+    part(&ACTIVITIES, activities(model, results));
     part(&CALLS, calls(model, results));
     text
 }
@@ -192,6 +238,13 @@ const ENTRIES: [(&str, Align); 7] = [
     ("SERVICE", Align::Right),
     ("VARIANCE", Align::Right),
     ("OPEN RESPONSE", Align::Right),
+];
+const ACTIVITIES: [(&str, Align); 5] = [
+    ("TASK", Align::Left),
+    ("ACTIVITY", Align::Left),
+    ("THROUGHPUT", Align::Right),
+    ("SERVICE", Align::Right),
+    ("VARIANCE", Align::Right),
 ];
 const CALLS: [(&str, Align); 6] = [
     ("FROM", Align::Left),
@@ -238,6 +291,15 @@ fn entries(model: &Model, results: &Results) -> Vec<Vec<String>> {
     model.entries().iter().zip(&results.entries).map(row).collect()
 }
 
+fn activities(model: &Model, results: &Results) -> Vec<Vec<String>> {
+    let row = |(a, r): (&Activity, &ActivityResult)| {
+        let task = model.tasks()[a.task.index()].name.clone();
+        let figures = [r.throughput, r.service, r.service_variance].map(estimate);
+        [vec![task, a.name.clone()], figures.to_vec()].concat()
+    };
+    model.activities().iter().zip(&results.activities).map(row).collect()
+}
+
 fn calls(model: &Model, results: &Results) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for (e, r) in model.entries().iter().zip(&results.entries) {
@@ -252,10 +314,16 @@ fn calls(model: &Model, results: &Results) -> Vec<Vec<String>> {
             rows.push(call_row(words, f.probability, result));
         }
     }
+    for (a, r) in model.activities().iter().zip(&results.activities) {
+        for (call, result) in a.work.calls.iter().zip(&r.calls) {
+            let words = [a.name.as_str(), kind(call.kind), name(model, call.to)];
+            rows.push(call_row(words, call.mean, result));
+        }
+    }
     rows
 }
 
-fn call_row(words: [&str; 3], mean: f64, r: &evenkeel_lqn::CallResult) -> Vec<String> {
+fn call_row(words: [&str; 3], mean: f64, r: &CallResult) -> Vec<String> {
     let figures = [super::figure_words::number(mean), estimate(r.waiting), estimate(r.response)];
     [words.map(str::to_owned).to_vec(), figures.to_vec()].concat()
 }
