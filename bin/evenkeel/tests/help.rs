@@ -56,6 +56,14 @@ fn lab() {
 }
 
 #[test]
+fn model() {
+    help(&["model"]);
+    for verb in ["solve", "check", "sweep"] {
+        help(&["model", verb]);
+    }
+}
+
+#[test]
 fn completions() {
     help(&["completions"]);
 }
