@@ -317,6 +317,7 @@ pub fn rows(now: Option<&dyn Fn() -> f64>) -> Vec<BenchRow> {
         analytic(&oracle, &mut rows);
         simulated(&oracle, &mut rows);
     }
+    rows.extend(crate::architecture::bench::rows());
     if let Some(now) = now {
         rows.push(size(now));
         rows.extend(speed(now));

@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod architecture;
 pub mod bench;
 mod builder;
 mod check;

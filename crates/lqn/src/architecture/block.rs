@@ -58,6 +58,9 @@ pub struct Block {
     /// For the VMM: the block that enters it, which waits for it and whose CPU it runs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<&'static str>,
+    /// For a thread of the VM's own: which one; blocks of one thread run one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<&'static str>,
     /// What it costs.
     pub costs: Vec<Cost>,
 }
@@ -66,13 +69,19 @@ impl Block {
     /// A block that the packet itself visits.
     #[must_use]
     pub(crate) fn new(name: &'static str, place: Place, costs: Vec<Cost>) -> Self {
-        Self { name, place, caller: None, costs }
+        Self { name, place, caller: None, thread: None, costs }
     }
 
     /// A service of the VMM that another block calls.
     #[must_use]
     pub(crate) fn vmm(name: &'static str, caller: &'static str, costs: Vec<Cost>) -> Self {
-        Self { name, place: Place::Vmm, caller: Some(caller), costs }
+        Self { name, place: Place::Vmm, caller: Some(caller), thread: None, costs }
+    }
+
+    /// The same, run by that thread if it is one of the VM's own.
+    #[must_use]
+    pub(crate) fn by(self, thread: &'static str) -> Self {
+        Self { thread: (self.place == Place::Own).then_some(thread), ..self }
     }
 
     /// What all its costs are counted by, if that is one thing that does not come with each packet:

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::block::Block;
 use super::error::ArchitectureError;
+use super::linux::{Backend, Context};
 use super::machine::Era;
 use super::xen::{Interface, Transfer};
-use super::linux::{Backend, Context};
 use super::{device, fit, linux, xen};
 
 /// How the NIC divides its engine and the wire among VMs.
@@ -41,6 +41,8 @@ pub struct Architecture {
     pub aggregate_max: f64,
     /// What the NIC keeps apart.
     pub nic: NicSharing,
+    /// The block behind which frames above a VM's rate are dropped.
+    pub policed_after: Option<&'static str>,
 }
 
 impl Architecture {
@@ -59,7 +61,8 @@ impl Architecture {
         let (receive, send) = (Vec::new(), Vec::new());
         let (segment, aggregate_max) = (1.0, 1.0);
         let nic = NicSharing::Fcfs;
-        Self { id, title, summary, era, receive, send, segment, aggregate_max, nic }
+        let policed_after = None;
+        Self { id, title, summary, era, receive, send, segment, aggregate_max, nic, policed_after }
     }
 
     fn paths(self, receive: Vec<Block>, send: Vec<Block>) -> Self {
@@ -72,6 +75,10 @@ impl Architecture {
 
     fn aggregates(self, aggregate_max: f64) -> Self {
         Self { aggregate_max, ..self }
+    }
+
+    fn policed(self, block: &'static str) -> Self {
+        Self { policed_after: Some(block), ..self }
     }
 
     fn hooks(self) -> Self {
@@ -89,8 +96,8 @@ pub fn catalogue() -> Vec<Architecture> {
 }
 
 fn driver_domains() -> Vec<Architecture> {
-    use Place::Guest;
     use super::block::Place;
+    use Place::Guest;
     let of = |id, title, summary| Architecture::new(id, title, summary, Era::Xeon2006);
     let plain = || xen::guest_receive(Transfer::Remap, false);
     let copied = || xen::guest_receive(Transfer::Copy, false);
@@ -141,15 +148,21 @@ fn driver_domains() -> Vec<Architecture> {
 fn contexts_2006() -> Vec<Architecture> {
     let of = |id, title, summary| Architecture::new(id, title, summary, Era::Xeon2006);
     vec![
-        of("cdna", "CDNA",
-            "a context in the NIC for each guest; the VMM checks descriptors, NIC serves in turns")
-            .paths(device::cdna(true), device::cdna(false))
-            .segments(fit::SEGMENT),
-        of("hdreconfig-vdi", "HDReconfig-VDI",
-            "reconfigurable contexts with share and limit; the device protects, the VMM manages")
-            .paths(device::reconfigurable(true), device::reconfigurable(false))
-            .segments(fit::SEGMENT)
-            .hooks(),
+        of(
+            "cdna",
+            "CDNA",
+            "a context in the NIC for each guest; the VMM checks descriptors, NIC serves in turns",
+        )
+        .paths(device::cdna(true), device::cdna(false))
+        .segments(fit::SEGMENT),
+        of(
+            "hdreconfig-vdi",
+            "HDReconfig-VDI",
+            "reconfigurable contexts with share and limit; the device protects, the VMM manages",
+        )
+        .paths(device::reconfigurable(true), device::reconfigurable(false))
+        .segments(fit::SEGMENT)
+        .hooks(),
     ]
 }
 
@@ -172,19 +185,30 @@ fn today() -> Vec<Architecture> {
             tap(Backend::Qemu, Context::Shared),
         ),
         with(
-            of("linux-vhost", "bridge, tap, vhost-net", "softirq and bridge for all VMs, vhost copies"),
+            of(
+                "linux-vhost",
+                "bridge, tap, vhost-net",
+                "softirq and bridge for all VMs, vhost copies",
+            ),
             tap(Backend::Vhost, Context::Shared),
         ),
         with(
-            of("linux-dedicated", "context of its own (dedicated)",
-                "a netdev and a NAPI thread for each VM, in the VM's reservation; then tap, vhost"),
+            of(
+                "linux-dedicated",
+                "context of its own (dedicated)",
+                "a netdev and a NAPI thread for each VM, in the VM's reservation; then tap, vhost",
+            ),
             tap(Backend::Vhost, Context::Dedicated),
         ),
         with(
-            of("linux-demux", "early demultiplexing (demux)",
-                "a policed XDP classifier for all VMs, then a NAPI thread for each; tap, vhost"),
+            of(
+                "linux-demux",
+                "early demultiplexing (demux)",
+                "a policed XDP classifier for all VMs, then a NAPI thread for each; tap, vhost",
+            ),
             tap(Backend::Vhost, Context::Demultiplexed),
-        ),
+        )
+        .policed("classifier"),
         of("af-xdp", "AF_XDP", "a queue of the NIC for each VM, polled by the VM's own thread")
             .paths(linux::af_xdp(true), linux::af_xdp(false)),
         of("sr-iov", "SR-IOV, rates set", "a fixed context for each VM, with tx_share and tx_max")

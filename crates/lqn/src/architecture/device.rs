@@ -19,13 +19,22 @@ pub(super) fn cdna(receive: bool) -> Vec<Block> {
     path.push(Block::vmm(
         "validate",
         "driver",
-        vec![Cost::remembered("descriptors, page references", fit::VALIDATE, Per::Packet, protection)],
+        vec![Cost::remembered(
+            "descriptors, page references",
+            fit::VALIDATE,
+            Per::Packet,
+            protection,
+        )],
     ));
     let note = "890 Mb/s of Xen at 24 guests (remembered): half of its two switches";
     let switch = Cost::fitted("switch beyond one guest's", fit::SWITCH, Per::Switch, note);
     path.push(Block::vmm("schedule", "driver", vec![switch]));
     let firmware = "two 300 MHz processors that keep up with two gigabit links";
-    path.push(Block::new("context", Nic, vec![Cost::assumed("firmware", 2_000.0, Per::Packet, firmware)]));
+    path.push(Block::new(
+        "context",
+        Nic,
+        vec![Cost::assumed("firmware", 2_000.0, Per::Packet, firmware)],
+    ));
     path
 }
 
@@ -63,6 +72,10 @@ pub(super) fn virtual_function(receive: bool, composed: bool) -> Vec<Block> {
         path.push(Block::vmm("trap", "driver", vec![trap]));
     }
     let translate = if receive { "switch, IOMMU" } else { "switch, IOMMU, scheduler" };
-    path.push(Block::new("context", Nic, vec![Cost::assumed(translate, 40.0, Per::Packet, ENGINE)]));
+    path.push(Block::new(
+        "context",
+        Nic,
+        vec![Cost::assumed(translate, 40.0, Per::Packet, ENGINE)],
+    ));
     path
 }

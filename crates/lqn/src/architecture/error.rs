@@ -37,7 +37,9 @@ pub enum ArchitectureError {
         high: f64,
     },
     /// Reservations of all VMs do not fit.
-    #[error("{vms} VMs with {share} of the cores each leave nothing for the host: at most {most} fit")]
+    #[error(
+        "{vms} VMs with {share} of the cores each leave nothing for the host: at most {most} fit"
+    )]
     Shares {
         /// VMs.
         vms: u32,

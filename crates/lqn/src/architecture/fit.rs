@@ -83,7 +83,8 @@ pub(super) const PAGES: f64 = BYTES / 4096.0;
 /// Guest send (750 Mb/s, read).
 const GUEST_SEND: f64 = cycles(CLOCK_2006, 750.0);
 /// Per unit of a guest's send, all blocks: fitted to +272 %.
-const SEND_UNIT: f64 = (GUEST_SEND * (1.0 - 1.0 / 3.72) - REMAP * (1.0 - PAGES)) / (1.0 - 1.0 / SEGMENT);
+const SEND_UNIT: f64 =
+    (GUEST_SEND * (1.0 - 1.0 / 3.72) - REMAP * (1.0 - PAGES)) / (1.0 - 1.0 / SEGMENT);
 /// Of it the guest's stack, checksums in software: what the crossing and the driver leave.
 pub(super) const SEND_STACK: f64 = SEND_UNIT - CROSSING - DRIVER;
 /// Acknowledgments through the driver domain: what is left of a guest's send.
@@ -94,8 +95,7 @@ pub(super) const HEADER_COPY: f64 = 128.0 / BYTES * COPY;
 /// Native send (6,097 Mb/s scaled by CPU, remembered).
 const NATIVE_SEND: f64 = cycles(CLOCK_2009, 6097.0) / FACTOR_2009;
 /// Native acknowledgments: what is left of it with full segments.
-pub(super) const NATIVE_ACKS: f64 =
-    NATIVE_SEND - (SEND_STACK + DRIVER) / SEGMENT - COPY - SOCKET;
+pub(super) const NATIVE_ACKS: f64 = NATIVE_SEND - (SEND_STACK + DRIVER) / SEGMENT - COPY - SOCKET;
 /// Guest send of Xen 3 (1,619 Mb/s, remembered).
 const GUEST_SEND_3: f64 = cycles(CLOCK_2009, 1619.0) / FACTOR_2009;
 /// Its crossing, grants and acknowledgments included: what is left of it.

@@ -21,6 +21,17 @@ pub enum Era {
     Today,
 }
 
+impl Era {
+    /// Clock of that machine.
+    #[must_use]
+    pub fn clock_hz(self) -> f64 {
+        match self {
+            Self::Xeon2006 => fit::CLOCK_2006,
+            Self::Today => 3.0e9,
+        }
+    }
+}
+
 /// A host and its network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
@@ -80,7 +91,8 @@ impl Machine {
     #[must_use]
     pub fn all() -> Vec<Self> {
         vec![
-            testbed("today", 3.0e9, TODAY_FACTOR, 1, 10e9, TODAY_SOURCE).with_cores(8),
+            testbed("today", Era::Today.clock_hz(), TODAY_FACTOR, 1, 100e9, TODAY_SOURCE)
+                .with_cores(8),
             testbed("atc06", fit::CLOCK_2006, 1.0, 4, 1e9, SOURCE_2006),
             testbed("atc08-up", fit::CLOCK_2008, fit::FACTOR_2008, 5, 1e9, SOURCE_2008),
             testbed("atc08-smp", fit::CLOCK_2008, fit::FACTOR_2008, 5, 1e9, SOURCE_2008_SMP)
@@ -120,7 +132,17 @@ fn testbed(
     source: Source,
 ) -> Machine {
     let (name, factor_today) = (name.to_owned(), factor_2006 / TODAY_FACTOR);
-    Machine { name, clock_hz, cores: 1, factor_2006, factor_today, locks: 0.0, links, link_bps, source }
+    Machine {
+        name,
+        clock_hz,
+        cores: 1,
+        factor_2006,
+        factor_today,
+        locks: 0.0,
+        links,
+        link_bps,
+        source,
+    }
 }
 
 const fn source(origin: Origin, note: &'static str) -> Source {
@@ -129,8 +151,10 @@ const fn source(origin: Origin, note: &'static str) -> Source {
 
 const TODAY_SOURCE: Source =
     source(Origin::Assumed, "a server of the 2020s; replace it with `evenkeel model calibrate`");
-const SOURCE_2006: Source =
-    source(Origin::Remembered, "ATC 2006: 2.4 GHz Xeon, 4 gigabit links; costs are counted in its cycles");
+const SOURCE_2006: Source = source(
+    Origin::Remembered,
+    "ATC 2006: 2.4 GHz Xeon, 4 gigabit links; costs are counted in its cycles",
+);
 const SOURCE_2008: Source =
     source(Origin::Remembered, "ATC 2008: 3.80 GHz Xeon; factor from 3,452 Mb/s native, one CPU");
 const SOURCE_2008_SMP: Source = source(
@@ -139,7 +163,9 @@ const SOURCE_2008_SMP: Source = source(
 );
 const SOURCE_2009: Source =
     source(Origin::Remembered, "ASPLOS 2009: 3.0 GHz Xeon; factor from 3,010 Mb/s native receive");
-const SEND_2007: Source =
-    source(Origin::Remembered, "HPCA 2007: 2.4 GHz Opteron, 2 links; factor from Xen's 1,602 Mb/s send");
+const SEND_2007: Source = source(
+    Origin::Remembered,
+    "HPCA 2007: 2.4 GHz Opteron, 2 links; factor from Xen's 1,602 Mb/s send",
+);
 const RECV_2007: Source =
     source(Origin::Remembered, "HPCA 2007: as hpca07-send; factor from Xen's 1,112 Mb/s receive");

@@ -20,22 +20,30 @@
 //! studies say and what the models answer stand side by side in [`claims`].
 
 mod assemble;
+pub mod bench;
 mod block;
 mod catalogue;
+pub mod claims;
+mod crosstalk;
 mod device;
 mod error;
 mod fit;
 mod linux;
 mod machine;
 mod scenario;
+mod site;
 mod solve;
 mod source;
 mod xen;
 
 pub use block::{Block, Place};
 pub use catalogue::{Architecture, NicSharing, catalogue};
+pub use crosstalk::{
+    Crosstalk, CrosstalkPoint, crosstalk, crosstalk_model, crosstalk_simulated, flood_direction,
+    overload_pps,
+};
 pub use error::ArchitectureError;
 pub use machine::{Era, Machine};
-pub use scenario::{Direction, Load, Scenario, VMS_MAX, WINDOW, Web};
+pub use scenario::{Direction, Load, Scenario, VMS_MAX, Web};
 pub use solve::{Answer, BlockShare, model, solve};
 pub use source::{Cost, Origin, Per, Source};

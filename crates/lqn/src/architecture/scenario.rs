@@ -75,14 +75,19 @@ pub enum Load {
     Web(Web),
 }
 
-/// Packets under way for each VM: 64 windows of a packet keep every stage of every path busy.
-pub const WINDOW: u32 = 64;
+/// Packets under way for one VM alone: they keep every stage of every path busy.
+const WINDOW: u32 = 64;
+/// Packets under way for all VMs together: beyond it more of them only wait, and cost the solver.
+const WINDOWS: u32 = 96;
+/// Packets under way for each of many VMs: more than a path has stages that wait for the VM.
+const WINDOW_MIN: u32 = 4;
 
 impl Load {
-    /// Bulk in one direction.
+    /// Bulk in one direction, for so many VMs: windows that saturate.
     #[must_use]
-    pub fn bulk(direction: Direction) -> Self {
-        Self::Bulk { direction, window: WINDOW }
+    pub fn bulk(direction: Direction, vms: u32) -> Self {
+        let window = (WINDOWS / vms.max(1)).clamp(WINDOW_MIN, WINDOW);
+        Self::Bulk { direction, window }
     }
 }
 

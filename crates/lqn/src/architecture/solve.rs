@@ -2,20 +2,23 @@
 //! Solves an architecture in a scenario, and says where the cycles of a packet go.
 //!
 //! Packets per poll depend on load, and load on packets per poll. A poll goes on until the ring is
-//! empty, so it handles what arrives during a busy period: 1 / (1 - utilisation) packets on average
-//! (M/M/1), at most the budget of a poll. The aggregation factor k is that, at most the
-//! architecture's largest aggregate (receive aggregation is flushed when the ring is empty).
+//! empty, and meanwhile nobody is notified, so it handles what arrives during a busy period:
+//! 1 / (1 - utilisation) packets on average (M/M/1), at most the budget of a poll. One figure serves
+//! the whole path, that of its busiest thread: where that is, packets queue. The aggregation factor
+//! k is the same, at most the architecture's largest aggregate (receive aggregation is flushed when
+//! the ring is empty).
 
 use serde::Serialize;
 
-use super::assemble::{Assembly, Flood, Rhythm, assemble};
+use super::assemble::{Assembly, Flood, assemble};
 use super::block::Place;
-use super::catalogue::Architecture;
+use super::catalogue::{Architecture, NicSharing};
 use super::error::ArchitectureError;
 use super::fit;
 use super::scenario::{Direction, Load, Scenario};
+use super::site::{Cpu, Crowded, MICROSECOND, Placed};
 use crate::model::Model;
-use crate::mva;
+use crate::mva::{self, MvaError};
 use crate::results::Results;
 
 /// What one block costs a packet (a request, for web sessions).
@@ -44,8 +47,6 @@ pub struct Answer {
     pub rate_per_s: f64,
     /// Bits of payload per second, all VMs.
     pub throughput_bps: f64,
-    /// The same of the first VM.
-    pub first_vm_bps: f64,
     /// Time of a packet (a request) in the host and on the wire at this load, seconds.
     pub latency_s: f64,
     /// Busy part of all cores, 0 to 1.
@@ -59,16 +60,19 @@ pub struct Answer {
 }
 
 /// Rounds of the iteration, and the relative change that ends it.
-const ROUNDS_MAX: u32 = 200;
-const SETTLED: f64 = 1e-4;
+const ROUNDS_MAX: u32 = 60;
+const SETTLED: f64 = 1e-2;
 
 /// Solves the model.
 ///
 /// # Errors
 /// [`ArchitectureError`], naming the parameter or the element.
-pub fn solve(architecture: &Architecture, scenario: &Scenario) -> Result<Answer, ArchitectureError> {
-    let (assembly, results, rhythm) = settle(architecture, scenario, None)?;
-    Ok(answer(architecture, scenario, &assembly, &results, rhythm))
+pub fn solve(
+    architecture: &Architecture,
+    scenario: &Scenario,
+) -> Result<Answer, ArchitectureError> {
+    let settled = settle(architecture, scenario, None, &Crowded::new())?;
+    Ok(answer(architecture, scenario, &settled))
 }
 
 /// The model as it stands when the packets per poll have settled: what `solve` solves last.
@@ -76,88 +80,136 @@ pub fn solve(architecture: &Architecture, scenario: &Scenario) -> Result<Answer,
 /// # Errors
 /// As [`solve`].
 pub fn model(architecture: &Architecture, scenario: &Scenario) -> Result<Model, ArchitectureError> {
-    settle(architecture, scenario, None).map(|(assembly, ..)| assembly.model)
+    settle(architecture, scenario, None, &Crowded::new()).map(|s| s.assembly.model)
 }
 
-/// Iterates the packets per poll.
+/// A solved model, and what it settled on.
+#[derive(Debug, Clone)]
+pub(super) struct Settled {
+    pub(super) assembly: Assembly,
+    pub(super) results: Results,
+    pub(super) poll: f64,
+    pub(super) crowded: Crowded,
+}
+
+/// Iterates the packets per poll, and which CPUs are crowded: first none; then those whose threads
+/// would need more cores than there are.
 pub(super) fn settle(
     architecture: &Architecture,
     scenario: &Scenario,
     flood: Option<Flood>,
-) -> Result<(Assembly, Results, Rhythm), ArchitectureError> {
+    crowded: &Crowded,
+) -> Result<Settled, ArchitectureError> {
     scenario.check()?;
-    if scenario.rate_max_bps.is_some() && architecture.nic != super::NicSharing::Hooks {
+    if scenario.rate_max_bps.is_some() && architecture.nic != NicSharing::Hooks {
         let what = "hooks for a rate limit in the NIC";
         return Err(ArchitectureError::Lacks { architecture: architecture.id, what });
     }
-    let mut poll = fit::POLL_MAX;
-    let (mut last, mut step) = (poll, 1.0);
-    let mut direction = 0.0;
-    for _ in 0..ROUNDS_MAX {
-        let assembly = assemble(architecture, scenario, Rhythm { poll }, flood)?;
-        let results = mva::solve(&assembly.model, &mva::Options::default())?;
-        let found = packets_per_poll(&assembly, &results);
-        let change = found.ln() - poll.ln();
-        if change.abs() < SETTLED {
-            return Ok((assembly, results, Rhythm { poll }));
+    let mut crowded = crowded.clone();
+    loop {
+        let (assembly, results, poll) = polls(architecture, scenario, flood, &crowded)?;
+        let known = crowded.len();
+        for cpu in assembly.cpus.iter().filter(|c| !c.crowded) {
+            if results.processors[cpu.id.index()].utilization.mean > cpu.cores {
+                crowded.insert(cpu.name.clone());
+            }
         }
-        // Where the answer swings around its fixed point, go shorter ways.
-        if direction * change < 0.0 {
-            step *= 0.5;
-        }
-        direction = change;
-        last = poll;
-        poll = (poll.ln() + step * change).exp();
-        if (poll - last).abs() < SETTLED * last * step {
-            return Ok((assembly, results, Rhythm { poll: last }));
+        // A CPU that is crowded stays so: there are at most three.
+        if crowded.len() == known {
+            return Ok(Settled { assembly, results, poll, crowded });
         }
     }
-    Err(ArchitectureError::NoFixedPoint { architecture: architecture.id, last: poll, before: last })
 }
 
+/// Iterates the packets per poll.
+fn polls(
+    architecture: &Architecture,
+    scenario: &Scenario,
+    flood: Option<Flood>,
+    crowded: &Crowded,
+) -> Result<(Assembly, Results, f64), ArchitectureError> {
+    // More packets per poll mean less work, so a lower load and fewer packets per poll: what a
+    // poll brings falls with what it is taken to bring, and they meet once. In logarithms,
+    // because a step of one counts at 2 and not at 60.
+    let at = |poll: f64| {
+        let assembly = assemble(architecture, scenario, poll, flood, crowded)?;
+        let results = solve_model(&assembly.model)?;
+        let found = packets_per_poll(&assembly, &results);
+        Ok::<_, ArchitectureError>((assembly, results, found))
+    };
+    let (assembly, results, found) = at(fit::POLL_MAX)?;
+    let missing = (found / fit::POLL_MAX).ln();
+    if missing > -SETTLED {
+        return Ok((assembly, results, fit::POLL_MAX));
+    }
+    // Regula falsi with the Illinois step: (logarithm of p, logarithm of found / p) at both ends.
+    let (mut low, mut high) = ((0.0, fit::POLL_MAX.ln()), (fit::POLL_MAX.ln(), missing));
+    for _ in 0..ROUNDS_MAX {
+        let middle = low.0 + (high.0 - low.0) * low.1 / (low.1 - high.1);
+        let (assembly, results, found) = at(middle.exp())?;
+        let off = found.ln() - middle;
+        if off.abs() < SETTLED || high.0 - low.0 < SETTLED {
+            return Ok((assembly, results, middle.exp()));
+        }
+        if off > 0.0 {
+            (low, high.1) = ((middle, off), 0.5 * high.1);
+        } else {
+            (high, low.1) = ((middle, off), 0.5 * low.1);
+        }
+    }
+    let (last, before) = (high.0.exp(), low.0.exp());
+    Err(ArchitectureError::NoFixedPoint { architecture: architecture.id, last, before })
+}
+
+/// Looser than the solver's own: published figures have two digits, and saturated models take
+/// long to settle the last of four. What swings at full steps is tried at short ones.
+fn solve_model(model: &Model) -> Result<Results, MvaError> {
+    let options = mva::Options { convergence: 1e-4, iterations_max: 300, under_relaxation: 0.9 };
+    match mva::solve(model, &options) {
+        Err(MvaError::NoConvergence { .. }) => {
+            let options = mva::Options { iterations_max: 1500, under_relaxation: 0.3, ..options };
+            mva::solve(model, &options)
+        }
+        other => other,
+    }
+}
+
+/// Packets of a poll, by how busy the busiest thread of the path is.
 fn packets_per_poll(assembly: &Assembly, results: &Results) -> f64 {
-    let (processor, cores, _) = assembly.cpus[assembly.polled];
-    let busy = results.processors[processor.index()].utilization.mean / cores;
+    let model = &assembly.model;
+    let software = |p: &&Placed| p.place.is_cpu() && p.place != Place::Vmm && p.direction.is_some();
+    let mut busy: f64 = 0.0;
+    for e in assembly.placed.iter().filter(software).flat_map(|p| &p.entries) {
+        let task_id = model.entries()[e.index()].task;
+        let task = &model.tasks()[task_id.index()];
+        if let Some(cores) = model.cores(task.processor) {
+            let cpu = results.processors[task.processor.index()].utilization.mean;
+            busy = busy.max(cpu / f64::from(cores));
+        }
+        if let Some(threads) = model.threads(task_id) {
+            busy = busy.max(results.tasks[task_id.index()].utilization.mean / f64::from(threads));
+        }
+    }
     (1.0 / (1.0 - busy).max(1e-9)).clamp(1.0, fit::POLL_MAX)
 }
 
-fn answer(
-    architecture: &Architecture,
-    scenario: &Scenario,
-    assembly: &Assembly,
-    results: &Results,
-    rhythm: Rhythm,
-) -> Answer {
-    let per_second = |rate: f64| rate * 1e6;
-    let rates: Vec<f64> = assembly
-        .loads
-        .iter()
-        .map(|(_, e)| per_second(results.entries[e.index()].throughput.mean))
-        .collect();
-    let rate: f64 = rates.iter().sum();
-    let first = rates.first().copied().unwrap_or(0.0);
+fn answer(architecture: &Architecture, scenario: &Scenario, settled: &Settled) -> Answer {
+    let Settled { assembly, results, poll, .. } = settled;
+    let load = &results.entries[assembly.load.index()];
+    let rate = load.throughput.mean / MICROSECOND;
     let bits = f64::from(scenario.packet_bytes) * 8.0 * packets_of(scenario.load);
-    let latencies = assembly.loads.iter().zip(&rates).map(|((_, e), rate)| {
-        let e = &results.entries[e.index()];
-        rate * e.open_response.unwrap_or(e.service).mean * 1e-6
-    });
-    let latency = latencies.sum::<f64>() / rate.max(1e-300);
-    let blocks = shares(scenario, assembly, results, rate);
-    let busy: f64 = assembly
-        .cpus
-        .iter()
-        .map(|(p, _, speed)| results.processors[p.index()].utilization.mean * speed)
-        .sum();
+    let blocks = shares(assembly, results, rate);
+    let busy = |c: &Cpu| results.processors[c.id.index()].utilization.mean * c.speed;
+    let busy: f64 = assembly.cpus.iter().map(busy).sum();
     Answer {
         architecture: architecture.id,
         vms: scenario.vms,
         rate_per_s: rate,
         throughput_bps: rate * bits,
-        first_vm_bps: first * bits,
-        latency_s: latency,
+        latency_s: load.open_response.unwrap_or(load.service).mean * MICROSECOND,
         cpu_busy: busy / f64::from(scenario.machine.cores),
         cycles: blocks.iter().map(|b| b.cycles).sum(),
-        poll: rhythm.poll,
+        poll: *poll,
         blocks,
     }
 }
@@ -171,14 +223,9 @@ fn packets_of(load: Load) -> f64 {
 }
 
 /// What each block got of the solved model's processors, per packet.
-fn shares(
-    scenario: &Scenario,
-    assembly: &Assembly,
-    results: &Results,
-    rate: f64,
-) -> Vec<BlockShare> {
+fn shares(assembly: &Assembly, results: &Results, rate: f64) -> Vec<BlockShare> {
     let model = &assembly.model;
-    let share = |placed: &super::assemble::Placed| {
+    let share = |placed: &Placed| {
         let mut busy_cycles = 0.0;
         let mut busy_hardware = 0.0;
         for e in &placed.entries {
@@ -203,6 +250,5 @@ fn shares(
     };
     let mut blocks: Vec<BlockShare> = assembly.placed.iter().map(share).collect();
     blocks.retain(|b| b.cycles > 0.0 || b.hardware_s > 0.0);
-    debug_assert!(scenario.vms > 0);
     blocks
 }

@@ -109,6 +109,6 @@ macro_rules! constructors {
 
 impl Cost {
     constructors!(
-        read, Read; remembered, Remembered; fitted, Fitted; assumed, Assumed; measured, Measured
+        read, Read; remembered, Remembered; fitted, Fitted; assumed, Assumed
     );
 }

@@ -31,7 +31,11 @@ fn copy(place: Place) -> Block {
 }
 
 fn socket(place: Place) -> Block {
-    Block::new("socket", place, vec![Cost::remembered("socket, wake-up", fit::SOCKET, Per::Packet, REST)])
+    Block::new(
+        "socket",
+        place,
+        vec![Cost::remembered("socket, wake-up", fit::SOCKET, Per::Packet, REST)],
+    )
 }
 
 fn receive_driver(place: Place, extra: Vec<Cost>) -> Block {
@@ -63,7 +67,11 @@ pub(super) fn native_send(place: Place) -> Vec<Block> {
         socket(place),
         Block::new("stack", place, vec![Cost::fitted("TCP/IP", fit::SEND_STACK, Per::Unit, SEND)]),
         Block::new("driver", place, vec![Cost::fitted("driver", fit::DRIVER, Per::Unit, STACK)]),
-        Block::new("acks", place, vec![Cost::remembered("ACKs", fit::NATIVE_ACKS, Per::Packet, acks)]),
+        Block::new(
+            "acks",
+            place,
+            vec![Cost::remembered("ACKs", fit::NATIVE_ACKS, Per::Packet, acks)],
+        ),
     ]
 }
 
@@ -80,7 +88,11 @@ pub(super) fn domain0_receive(superpages: bool) -> Vec<Block> {
 
 fn vmm_entries(caller: &'static str) -> Block {
     let note = "within 7 % of native with superpages";
-    Block::vmm("interrupt", caller, vec![Cost::fitted("entries", fit::VMM_ENTRIES, Per::Packet, note)])
+    Block::vmm(
+        "interrupt",
+        caller,
+        vec![Cost::fitted("entries", fit::VMM_ENTRIES, Per::Packet, note)],
+    )
 }
 
 /// The domains' switches that many guests add: a poll brings each of them fewer packets.
@@ -106,7 +118,8 @@ pub(super) fn guest_receive(transfer: Transfer, aggregation: bool) -> Vec<Block>
         Transfer::Remap => Cost::fitted("two remaps", 2.0 * fit::REMAP, Per::Page, REMAP),
         Transfer::Copy => Cost::read("copy", fit::COPY / fit::BYTES, Per::Byte, SHARES),
     };
-    let part = |what, part: f64| vec![Cost::fitted(what, part * fit::CROSSING, Per::Unit, CROSSING)];
+    let part =
+        |what, part: f64| vec![Cost::fitted(what, part * fit::CROSSING, Per::Unit, CROSSING)];
     let fragment = Cost::fitted("pages of it", fit::FRAGMENT, Per::Page, FRAGMENT);
     vec![
         receive_driver(Shared, extra),
@@ -150,7 +163,11 @@ pub(super) fn guest_send(interface: Interface) -> Vec<Block> {
     vec![
         copy(Guest),
         socket(Guest),
-        Block::new("stack", Guest, vec![Cost::fitted("TCP/IP, checksum", fit::SEND_STACK, Per::Unit, SEND)]),
+        Block::new(
+            "stack",
+            Guest,
+            vec![Cost::fitted("TCP/IP, checksum", fit::SEND_STACK, Per::Unit, SEND)],
+        ),
         Block::new("netfront", Guest, part("unit", NETFRONT)),
         Block::vmm("event", "netfront", part("event channel, switch", CHANNEL)),
         Block::new("netback", Shared, part("unit", NETBACK)),
@@ -165,7 +182,8 @@ pub(super) fn guest_send(interface: Interface) -> Vec<Block> {
 /// Send through the driver domain of Xen 3: grants instead of remaps, one packet at a time.
 pub(super) fn guest_send_3() -> Vec<Block> {
     let note = "1,619 Mb/s guest send of Xen 3 (remembered); split among blocks assumed";
-    let part = |what, part: f64| vec![Cost::remembered(what, part * fit::CROSSING_3, Per::Packet, note)];
+    let part =
+        |what, part: f64| vec![Cost::remembered(what, part * fit::CROSSING_3, Per::Packet, note)];
     let equal = "as receive: the NIC checks sums";
     vec![
         copy(Guest),
@@ -193,7 +211,11 @@ pub(super) fn twin(mut path: Vec<Block>, receive: bool, upcalls: f64) -> Vec<Blo
         // There and back: two of the switches that an event channel's notification takes.
         let cycles = upcalls * 2.0 * CHANNEL * fit::CROSSING;
         let note = "two crossings of the event channel";
-        path.push(Block::vmm("upcall", "driver", vec![Cost::assumed("upcall", cycles, Per::Packet, note)]));
+        path.push(Block::vmm(
+            "upcall",
+            "driver",
+            vec![Cost::assumed("upcall", cycles, Per::Packet, note)],
+        ));
     }
     path
 }
