@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod comparison;
 mod demo;
 mod drawing;
 mod error;
@@ -31,6 +32,7 @@ mod write;
 
 use evenkeel_lab::measurement::Results;
 
+pub use comparison::{Bar, Comparison, Curve};
 pub use error::ReportError;
 pub use figure::Figure;
 pub use section::{Check, Verdict};

@@ -9,7 +9,7 @@ use super::source::{Cost, Per};
 use Place::{Guest, Nic, Own, Shared};
 
 const GUESS: &str = "order of magnitude; replace by calibration";
-const COPY: &str = "a quarter of a cycle a byte, from the cache";
+const COPY: &str = "about half a cycle a byte";
 const EXIT_USER: &str = "Dall et al.: I/O to user space 6,732 cycles";
 const EXIT_KERNEL: &str = "Dall et al.: I/O to the kernel 2,565 cycles";
 const KICK: &str = "Dall et al.: ioeventfd 560 cycles, by exit I/O to the kernel";
@@ -75,7 +75,7 @@ fn stack(cycles: f64) -> Block {
 }
 
 fn socket(per: Per) -> Block {
-    Block::new("socket", Guest, vec![guess("socket, wake-up", 900.0, per), copy(0.25)])
+    Block::new("socket", Guest, vec![guess("socket, wake-up", 900.0, per), copy(0.5)])
 }
 
 fn virtio(per: Per) -> Block {
@@ -120,11 +120,11 @@ pub(super) fn tap_receive(backend: Backend, context: Context) -> Vec<Block> {
 fn back_end_receive(backend: Backend) -> Vec<Block> {
     let (name, costs, inject) = match backend {
         Backend::Qemu => {
-            let costs = vec![guess("read, ring", 1_400.0, Per::Unit), copy(0.2)];
+            let costs = vec![guess("read, ring", 1_400.0, Per::Unit), copy(0.4)];
             ("qemu", costs, Cost::read("interrupt from user space", 6_732.0, Per::Poll, EXIT_USER))
         }
         Backend::Vhost => {
-            let costs = vec![guess("ring", 500.0, Per::Unit), copy(0.2)];
+            let costs = vec![guess("ring", 500.0, Per::Unit), copy(0.4)];
             ("vhost", costs, Cost::read("interrupt", 2_565.0, Per::Poll, EXIT_KERNEL))
         }
     };
@@ -158,7 +158,7 @@ pub(super) fn tap_send(backend: Backend, context: Context) -> Vec<Block> {
     };
     let forward = vec![guess("forwarding, filters", 900.0, Per::Unit)];
     let queue = vec![guess("queue, driver", 300.0, Per::Unit)];
-    path.push(Block::new(name, Own, vec![ring, copy(0.2)]).by(name));
+    path.push(Block::new(name, Own, vec![ring, copy(0.4)]).by(name));
     path.push(Block::new("bridge", Own, forward).by(name));
     path.push(Block::new("driver", Own, queue).by(name));
     let done = vec![guess("descriptors, ACKs", 120.0, Per::Packet)];
@@ -185,7 +185,7 @@ pub(super) fn af_xdp(receive: bool) -> Vec<Block> {
             Block::new(
                 "driver",
                 Own,
-                vec![Cost::remembered("driver, XDP, ring", 300.0, Per::Packet, note), copy(0.2)],
+                vec![Cost::remembered("driver, XDP, ring", 300.0, Per::Packet, note), copy(0.4)],
             )
             .by("qemu"),
             Block::new("qemu", Own, vec![guess("ring of the guest", 250.0, Per::Packet)]),
@@ -211,7 +211,7 @@ pub(super) fn af_xdp(receive: bool) -> Vec<Block> {
         Block::new(
             "qemu",
             Own,
-            vec![Cost::assumed("cut, sum, ring", 500.0, Per::Packet, segments), copy(0.2)],
+            vec![Cost::assumed("cut, sum, ring", 500.0, Per::Packet, segments), copy(0.4)],
         ),
         Block::new("driver", Own, vec![Cost::remembered("driver, ring", 300.0, Per::Packet, note)])
             .by("qemu"),

@@ -22,6 +22,7 @@
 mod assemble;
 pub mod bench;
 mod block;
+pub mod calibration;
 mod catalogue;
 pub mod claims;
 mod crosstalk;

@@ -20,6 +20,7 @@ use super::site::{Cpu, Crowded, MICROSECOND, Placed};
 use crate::model::Model;
 use crate::mva::{self, MvaError};
 use crate::results::Results;
+use crate::sim;
 
 /// What one block costs a packet (a request, for web sessions).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -162,17 +163,23 @@ fn polls(
 }
 
 /// Looser than the solver's own: published figures have two digits, and saturated models take
-/// long to settle the last of four. What swings at full steps is tried at short ones.
-fn solve_model(model: &Model) -> Result<Results, MvaError> {
+/// long to settle the last of four. Where two stations are saturated at once the analytic solver
+/// may swing for ever; then the simulator answers, to half a percent and always the same.
+fn solve_model(model: &Model) -> Result<Results, ArchitectureError> {
     let options = mva::Options { convergence: 1e-4, iterations_max: 300, under_relaxation: 0.9 };
     match mva::solve(model, &options) {
         Err(MvaError::NoConvergence { .. }) => {
-            let options = mva::Options { iterations_max: 1500, under_relaxation: 0.3, ..options };
-            mva::solve(model, &options)
+            let events = EVENTS;
+            let options =
+                sim::Options { seed: 1, events, events_max: events, ..sim::Options::default() };
+            Ok(sim::simulate(model, &options)?)
         }
-        other => other,
+        other => Ok(other?),
     }
 }
+
+/// Events of a simulation: a tenth of a second.
+const EVENTS: u64 = 500_000;
 
 /// Packets of a poll, by how busy the busiest thread of the path is.
 fn packets_per_poll(assembly: &Assembly, results: &Results) -> f64 {
