@@ -72,7 +72,8 @@ pub(super) fn matrix(
                 let each = u.target.map_or(phase.slices, |k| phase.targets[k].mean);
                 let mean = phase.visits * each;
                 total += state.rates[u.entry] * mean;
-                if network.tasks[client.task].strands > 1 {
+                let own = network.entries[u.entry].task == client.task;
+                if network.tasks[client.task].strands > 1 || !own {
                     continue;
                 }
                 for &(source, flow) in &sources[u.entry] {

@@ -74,6 +74,9 @@ pub(super) struct TaskPlan {
     pub(super) entries: Vec<usize>,
     /// Strands that one of its threads may fork into.
     pub(super) strands: usize,
+    /// It has a thread for every request: what it asks of its processor and of others is asked by
+    /// the threads of its callers, which are few, and which wait meanwhile.
+    pub(super) through: bool,
 }
 
 /// One way of using a station: a target of a phase, or the slices of a phase.
@@ -138,9 +141,10 @@ impl Network {
             tasks[e.task].strands = tasks[e.task].strands.max(strands);
         }
         populations(&mut tasks, &entries);
+        let behind = behind(&tasks, &entries, &order);
         let mut network =
             Self { entries, tasks, stations: Vec::new(), order, submodels: Vec::new() };
-        network.stations = stations(model, &network, &depth);
+        network.stations = stations(model, &network, &depth, &behind);
         network.submodels = network.group();
         network
     }
@@ -307,6 +311,7 @@ fn task_plans(model: &Model) -> Vec<TaskPlan> {
                 bucket,
                 entries: model.entries_of(TaskId::at(index)).iter().map(|e| e.index()).collect(),
                 strands: 1,
+                through: false,
             }
         })
         .collect()
@@ -362,6 +367,9 @@ fn populations(tasks: &mut [TaskPlan], entries: &[EntryPlan]) {
             let new = own[t].min(sum.max(1.0));
             changed |= new != bound[t];
             bound[t] = new;
+            // A lone thread is followed as one: it cannot meet itself.
+            let many = tasks[t].threads != Some(1) && tasks[t].strands == 1;
+            tasks[t].through = many && own[t] >= sum && !callers[t].is_empty();
         }
         if !changed {
             break;
@@ -374,7 +382,31 @@ fn populations(tasks: &mut [TaskPlan], entries: &[EntryPlan]) {
     }
 }
 
-fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPlan> {
+/// Per entry of a task that requests go through: the tasks whose threads they are.
+fn behind(tasks: &[TaskPlan], entries: &[EntryPlan], order: &[usize]) -> Vec<Vec<usize>> {
+    let mut behind: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
+    for &e in order {
+        let through = tasks[entries[e].task].through;
+        let own = if through { behind[e].clone() } else { vec![entries[e].task] };
+        for target in entries[e].phases.iter().flat_map(|p| &p.targets).filter(|t| t.waits) {
+            if tasks[entries[target.entry].task].through {
+                for &task in &own {
+                    if !behind[target.entry].contains(&task) {
+                        behind[target.entry].push(task);
+                    }
+                }
+            }
+        }
+    }
+    behind
+}
+
+fn stations(
+    model: &Model,
+    network: &Network,
+    depth: &[usize],
+    behind: &[Vec<usize>],
+) -> Vec<StationPlan> {
     let level = |t: &TaskPlan| t.entries.iter().map(|&e| depth[e]).max().unwrap_or(0);
     let mut stations = Vec::new();
     let mut at_task = vec![None; network.tasks.len()];
@@ -417,8 +449,14 @@ fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPla
             if let Some(s) = at_processor[task.processor].filter(|_| phase.demand > 0.0) {
                 let this = Use { entry: e, phase: p, target: None };
                 let closed = task.population != Population::Open;
-                let client = client(entry.task, phase.strand, task.priority, task.bucket);
-                add(&mut stations[s], closed, client, this);
+                let (strand, priority, bucket) = (phase.strand, task.priority, task.bucket);
+                add(
+                    &mut stations[s],
+                    closed,
+                    client(entry.task, strand, priority, bucket),
+                    this,
+                    &behind[e],
+                );
             }
             for (k, target) in phase.targets.iter().enumerate() {
                 let to = &network.entries[target.entry];
@@ -427,7 +465,8 @@ fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPla
                 let closed = target.waits && task.population != Population::Open;
                 let hol = stations[s].order == Order::HeadOfLine;
                 let priority = if hol { to.priority } else { 0 };
-                add(&mut stations[s], closed, client(entry.task, phase.strand, priority, 0), this);
+                let client = client(entry.task, phase.strand, priority, 0);
+                add(&mut stations[s], closed, client, this, &behind[e]);
             }
         }
     }
@@ -443,15 +482,20 @@ fn client(task: usize, strand: usize, priority: i32, bucket: usize) -> Client {
     Client { task, strand, priority, bucket, uses: Vec::new() }
 }
 
-fn add(s: &mut StationPlan, closed: bool, new: Client, this: Use) {
+/// A use by a client, or by the clients behind it.
+fn add(s: &mut StationPlan, closed: bool, new: Client, this: Use, behind: &[usize]) {
     let clients = if closed { &mut s.closed } else { &mut s.open };
-    let same = |c: &&mut Client| {
-        c.task == new.task && c.strand == new.strand && c.priority == new.priority
-    };
-    // Uses come in the order of entries: a task's clients are near the end if they exist.
-    match clients.iter_mut().rev().find(same) {
-        Some(client) => client.uses.push(this),
-        None => clients.push(Client { uses: vec![this], ..new }),
+    let own = [new.task];
+    for &task in if closed && !behind.is_empty() { behind } else { &own } {
+        // Those behind are not forked here: whichever strand of theirs it is, they wait.
+        let strand = if task == new.task { new.strand } else { 0 };
+        let same =
+            |c: &&mut Client| c.task == task && c.strand == strand && c.priority == new.priority;
+        // Uses come in the order of entries: a task's clients are near the end if they exist.
+        match clients.iter_mut().rev().find(same) {
+            Some(client) => client.uses.push(this),
+            None => clients.push(Client { task, strand, uses: vec![this], ..new.clone() }),
+        }
     }
 }
 

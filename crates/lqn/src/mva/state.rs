@@ -52,6 +52,9 @@ pub(super) struct State {
     pub(super) total: Vec<Moments>,
     /// Per entry: pairs of strands, and for how long both run for one request.
     pub(super) overlaps: Vec<Vec<(usize, usize, f64)>>,
+    /// Per entry of a task that requests go through: parts of them by the task whose threads they
+    /// are.
+    pub(super) shares: Vec<Vec<(usize, f64)>>,
     /// Per task: waits caused by its own threads, relative to what the layers below say.
     pub(super) bunching: Vec<f64>,
     /// Per entry: requests per unit of time.
@@ -76,6 +79,7 @@ impl State {
             reply: vec![Moments::default(); n],
             total: vec![Moments::default(); n],
             overlaps: vec![Vec::new(); n],
+            shares: vec![Vec::new(); n],
             bunching: vec![1.0; network.tasks.len()],
             rates: vec![0.0; n],
             open_rates: vec![0.0; n],
@@ -93,6 +97,48 @@ impl State {
             self.whole(network, e);
         }
         self.flows(network);
+        self.share(network);
+    }
+
+    /// Part of an entry's requests that threads of this task make or wait for.
+    pub(super) fn part(&self, network: &Network, entry: usize, task: usize) -> f64 {
+        if network.entries[entry].task == task {
+            return 1.0;
+        }
+        self.shares[entry].iter().find(|s| s.0 == task).map_or(0.0, |s| s.1)
+    }
+
+    /// Follows flows from the top: callers come before the called.
+    fn share(&mut self, network: &Network) {
+        for shares in &mut self.shares {
+            shares.clear();
+        }
+        for &e in &network.order {
+            let plan = &network.entries[e];
+            let through = network.tasks[plan.task].through;
+            let mut own = std::mem::take(&mut self.shares[e]);
+            let total: f64 = own.iter().map(|s| s.1).sum();
+            if total > 0.0 {
+                own.iter_mut().for_each(|s| s.1 /= total);
+            }
+            for phase in &plan.phases {
+                for target in phase.targets.iter().filter(|t| t.waits) {
+                    if !network.tasks[network.entries[target.entry].task].through {
+                        continue;
+                    }
+                    let flow = self.rates[e] * phase.visits * target.mean;
+                    let whole = [(plan.task, 1.0)];
+                    for &(task, part) in if through { own.as_slice() } else { &whole } {
+                        let shares = &mut self.shares[target.entry];
+                        match shares.iter_mut().find(|s| s.0 == task) {
+                            Some(share) => share.1 += flow * part,
+                            None => shares.push((task, flow * part)),
+                        }
+                    }
+                }
+            }
+            self.shares[e] = own;
+        }
     }
 
     /// Whole service of an entry.

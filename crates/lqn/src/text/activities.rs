@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
                     self.b.activity_call(id, kind, to, mean);
                 }
             }
-            "H" => self.histogram()?,
+            "H" => self.histogram(false)?,
             _ => {
                 let value = self.real("a number")?;
                 let work = self.b.work(id);

@@ -516,29 +516,8 @@ impl<'a> Parser<'a> {
                 let rate = self.real("an arrival rate")?;
                 self.b.open_arrivals(from, rate);
             }
-            "A" => {
-                let line = self.c.line();
-                let name = self.c.name("an activity")?;
-                let Some(&task) = self.entry_tasks.get(&from) else {
-                    return Err(ReadError::Unknown { line, kind: "task", name: name.to_owned() });
-                };
-                let first = self.activity(task, name, line);
-                self.b.start(from, first);
-            }
-            // The older form of fan-in and fan-out, by entries.
-            "i" | "o" => {
-                let to = self.entry_ref()?;
-                let number = self.replicas()?;
-                let tasks = [from, to].map(|e| self.entry_tasks.get(&e).copied());
-                if let [Some(from), Some(to)] = tasks {
-                    self.b.line = line;
-                    if letter == "i" {
-                        self.b.fan_in(from, to, number);
-                    } else {
-                        self.b.fan_out(from, to, number);
-                    }
-                }
-            }
+            "A" => self.begins(from)?,
+            "i" | "o" => self.entry_fan(letter, from, line)?,
             "p" => {
                 let priority = self.integer("a priority")?;
                 self.b.entry_priority(from, priority);
@@ -559,7 +538,7 @@ impl<'a> Parser<'a> {
                     }
                 })?;
             }
-            "H" => self.histogram()?,
+            "H" => self.histogram(true)?,
             "M" => self.per_phase(|_, _, _| ())?,
             "s" => self.per_phase(|b, phase, value| b.phase(from, phase).demand = value)?,
             "c" => self.per_phase(|b, phase, value| b.phase(from, phase).cv_squared = value)?,
@@ -574,8 +553,39 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    pub(super) fn histogram(&mut self) -> Result<(), ReadError> {
-        self.real("a phase")?;
+    /// The entry is the graph that begins with this activity.
+    fn begins(&mut self, entry: EntryId) -> Result<(), ReadError> {
+        let line = self.c.line();
+        let name = self.c.name("an activity")?;
+        let Some(&task) = self.entry_tasks.get(&entry) else {
+            return Err(ReadError::Unknown { line, kind: "task", name: name.to_owned() });
+        };
+        let first = self.activity(task, name, line);
+        self.b.start(entry, first);
+        Ok(())
+    }
+
+    /// The older form of fan-in and fan-out, by entries.
+    fn entry_fan(&mut self, letter: &str, from: EntryId, line: u32) -> Result<(), ReadError> {
+        let to = self.entry_ref()?;
+        let number = self.replicas()?;
+        let tasks = [from, to].map(|e| self.entry_tasks.get(&e).copied());
+        if let [Some(from), Some(to)] = tasks {
+            self.b.line = line;
+            if letter == "i" {
+                self.b.fan_in(from, to, number);
+            } else {
+                self.b.fan_out(from, to, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// `phase min : max bins scale`; an activity has no phases.
+    pub(super) fn histogram(&mut self, phases: bool) -> Result<(), ReadError> {
+        if phases {
+            self.real("a phase")?;
+        }
         self.real("a time")?;
         self.c.symbol(":")?;
         self.real("a time")?;

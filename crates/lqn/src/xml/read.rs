@@ -184,26 +184,8 @@ impl Linker {
                 }
             }
             "activity" => self.start_activity(&a)?,
-            "synch-call" | "asynch-call" => {
-                let from = match (self.activity, self.entry, self.phase) {
-                    (Some(activity), ..) => Source::Activity(activity),
-                    (None, Some(entry), phase) if phase > 0 => Source::Phase(entry, phase),
-                    _ => {
-                        return Err(ReadError::syntax(
-                            line,
-                            "a call inside an activity",
-                            &a.element,
-                        ));
-                    }
-                };
-                let kind = if name.as_ref() == "synch-call" {
-                    CallKind::Synchronous
-                } else {
-                    CallKind::Asynchronous
-                };
-                let (to, mean) = (a.required("dest")?.to_owned(), a.real("calls-mean", 1.0)?);
-                self.links.push(Link { from, kind, to, mean, line });
-            }
+            "synch-call" => self.start_call(&a, CallKind::Synchronous)?,
+            "asynch-call" => self.start_call(&a, CallKind::Asynchronous)?,
             "forwarding" => {
                 let from = Source::Forward(a.inside(self.entry, "an entry")?);
                 let (to, mean) = (a.required("dest")?.to_owned(), a.real("prob", 1.0)?);
@@ -219,19 +201,33 @@ impl Linker {
                 return self.graphs.start(other, &a, task);
             }
             "entry-activity-graph" => return a.refuse("an activity graph inside an entry"),
-            "fan-in" | "fan-out" => {
-                let here = a.inside(self.task, "a task")?;
-                let other = if name.as_ref() == "fan-in" { "source" } else { "dest" };
-                let out = name.as_ref() == "fan-out";
-                let number = a.integer("value", 1)?;
-                self.fans.push((here, a.required(other)?.to_owned(), out, number, line));
-            }
+            "fan-in" => self.start_fan(&a, "source", false)?,
+            "fan-out" => self.start_fan(&a, "dest", true)?,
             "spex-convergence" => return a.refuse("a variable that follows from results"),
             "slot" | "call-list" => return a.refuse("this element"),
             // Results, pragmas, control of the original tools.
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn start_call(&mut self, a: &Attributes<'_>, kind: CallKind) -> Result<(), ReadError> {
+        let line = a.line;
+        let from = match (self.activity, self.entry, self.phase) {
+            (Some(activity), ..) => Source::Activity(activity),
+            (None, Some(entry), phase) if phase > 0 => Source::Phase(entry, phase),
+            _ => return Err(ReadError::syntax(line, "a call inside an activity", &a.element)),
+        };
+        let (to, mean) = (a.required("dest")?.to_owned(), a.real("calls-mean", 1.0)?);
+        self.links.push(Link { from, kind, to, mean, line });
+        Ok(())
+    }
+
+    fn start_fan(&mut self, a: &Attributes<'_>, other: &str, out: bool) -> Result<(), ReadError> {
+        let here = a.inside(self.task, "a task")?;
+        let number = a.integer("value", 1)?;
+        self.fans.push((here, a.required(other)?.to_owned(), out, number, a.line));
+        Ok(())
     }
 
     fn end(&mut self, name: &str) {

@@ -15,11 +15,14 @@ pub(super) fn constants(text: &str, parameters: &Parameters) -> Variables {
         for statement in program.split([';', '\n']) {
             let Some((name, value)) = statement.split_once('=') else { continue };
             let name = name.trim();
+            if value.starts_with('=') || name.ends_with(['<', '>', '!']) {
+                // A comparison.
+                continue;
+            }
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let is_name = name.strip_prefix('$').is_some_and(|n| n.chars().all(plain));
-            if !is_name || value.starts_with('=') {
-                // A condition, a loop or another language's business; but a variable that appears
-                // in the head of a loop has no one value.
+            if !is_name {
+                // The head of a loop: its variable has no one value.
                 if let Some(at) = name.rfind('$') {
                     let end = name[at + 1..].find(|c| !plain(c)).map_or(name.len(), |e| at + 1 + e);
                     twice.insert(name[at..end].to_owned());
