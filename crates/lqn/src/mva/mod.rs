@@ -23,7 +23,7 @@ mod state;
 mod station;
 mod submodel;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use network::{Client, Network, Population, Server, StationPlan};
 use state::{State, Wait};
@@ -96,22 +96,18 @@ pub fn solve(model: &Model, options: &Options) -> Result<Results, MvaError> {
     if let Some(flat) = &model.flat {
         return solve(&flat.model, options).map(|r| flat.fold(model, &r));
     }
-    let network = Network::new(model);
-    let mut solver = Solver {
-        model,
-        state: State::new(&network),
-        loads: vec![None; network.submodels.len()],
-        stretches: vec![Vec::new(); network.stations.len()],
-        sources: Vec::new(),
-        seconds: vec![None; network.stations.len()],
-        excess: vec![0.0; network.stations.len()],
-        mets: vec![Vec::new(); network.stations.len()],
-        bounds_move: true,
-        network,
-    };
-    let iterations = solver.run(options)?;
-    solver.stable()?;
-    Ok(result::results(model, &solver.network, &solver.state, iterations))
+    let mut solver = Solver::new(model, true);
+    match solver.solved(options) {
+        // The wait of a station that is too full grows without end here, and loads above it with
+        // it: without it the loads are those that are asked for.
+        Err(unstable @ MvaError::Unstable { .. }) => {
+            match Solver::new(model, false).solved(options) {
+                Err(plain @ MvaError::Unstable { .. }) => Err(plain),
+                _ => Err(unstable),
+            }
+        }
+        solved => solved,
+    }
 }
 
 struct Solver<'a> {
@@ -127,6 +123,8 @@ struct Solver<'a> {
     seconds: Vec<Option<(second_phase::Inputs, f64)>>,
     /// Per station: wait beyond what the layer says, without which it would serve more than it can.
     excess: Vec<f64>,
+    /// Whether there is such a thing.
+    bounded: bool,
     /// Per station: [`Solver::met`], and whether it still follows the waits.
     mets: Vec<Vec<f64>>,
     bounds_move: bool,
@@ -148,7 +146,30 @@ const NEAR_ENOUGH: f64 = 1e-4;
 /// Iterations after which the bounds on who meets whom stand.
 const MET_ITERATIONS: u32 = 60;
 
-impl Solver<'_> {
+impl<'a> Solver<'a> {
+    fn new(model: &'a Model, bounded: bool) -> Self {
+        let network = Network::new(model);
+        Self {
+            model,
+            state: State::new(&network),
+            loads: vec![None; network.submodels.len()],
+            stretches: vec![Vec::new(); network.stations.len()],
+            sources: Vec::new(),
+            seconds: vec![None; network.stations.len()],
+            excess: vec![0.0; network.stations.len()],
+            bounded,
+            mets: vec![Vec::new(); network.stations.len()],
+            bounds_move: true,
+            network,
+        }
+    }
+
+    fn solved(&mut self, options: &Options) -> Result<Results, MvaError> {
+        let iterations = self.run(options)?;
+        self.stable()?;
+        Ok(result::results(self.model, &self.network, &self.state, iterations))
+    }
+
     fn run(&mut self, options: &Options) -> Result<u32, MvaError> {
         let mut weight = options.under_relaxation;
         let mut before = self.utilizations();
@@ -267,25 +288,16 @@ impl Solver<'_> {
             if task.reference && (rate <= 0.0 || !rate.is_finite()) {
                 return Err(MvaError::Instant(self.element(Server::Task(t))));
             }
-            // Closed flows take what open ones leave.
-            let open: f64 = task.entries.iter().map(|&e| s.open_rates[e] * s.total(e).mean).sum();
-            if let Some(threads) = task.threads.filter(|_| open > 0.0) {
-                self.room(Server::Task(t), open, f64::from(threads))?;
-            }
         }
+        // Closed flows take what open ones leave.
         for station in &n.stations {
-            if let Server::Processor(_) = station.server
-                && !station.open.is_empty()
-            {
-                let uses = station.closed.iter().chain(&station.open).flat_map(|c| &c.uses);
-                let mut seen = BTreeSet::new();
-                let load: f64 = uses
-                    .filter(|u| seen.insert((u.entry, u.phase)))
-                    .map(|u| {
-                        let phase = &n.entries[u.entry].phases[u.phase];
-                        s.open_rates[u.entry] * phase.visits * phase.demand
-                    })
-                    .sum();
+            let arrivals = match station.server {
+                Server::Task(t) => self.arrivals(station, t),
+                Server::Processor(_) => Vec::new(),
+            };
+            let open = station.open.iter().map(|c| self.visit(c, 1.0)).chain(arrivals);
+            let load: f64 = open.map(|v| v.visits * v.service).sum();
+            if load > 0.0 {
                 self.room(station.server, load, station.servers)?;
             }
         }
@@ -387,7 +399,7 @@ impl Solver<'_> {
     fn capacity(&mut self, plan: usize, station: &Station, weight: f64) {
         let by_priority = matches!(station.order, Order::HeadOfLine | Order::Preemptive);
         let open = station.open_load();
-        if by_priority || open >= station.servers {
+        if !self.bounded || by_priority || open >= station.servers {
             return;
         }
         let (mut requests, mut busy, mut threads) = (0.0, open, 0.0);
