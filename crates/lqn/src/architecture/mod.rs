@@ -24,6 +24,7 @@ pub mod bench;
 mod block;
 pub mod calibration;
 mod catalogue;
+pub mod chapter;
 pub mod claims;
 mod crosstalk;
 mod device;

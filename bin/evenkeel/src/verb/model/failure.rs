@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use evenkeel_lqn::architecture::ArchitectureError;
 use evenkeel_lqn::mva::MvaError;
 use evenkeel_lqn::sim::SimError;
 use evenkeel_lqn::{KnobError, ReadError};
@@ -36,6 +37,17 @@ pub enum ModelFailure {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A question about architectures without an answer.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// A file of measurements that is none, or lacks something.
+    #[error("{}: {what}", path.display())]
+    Measurement {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
     },
     /// A number cannot be set.
     #[error(transparent)]
@@ -77,9 +89,18 @@ impl ModelFailure {
     /// The exit status: a file that is no model is a matter of its author, like a wrong word.
     pub fn status(&self) -> Status {
         match self {
-            Self::File { .. } | Self::Set(_) | Self::NoSweep | Self::TooManyPoints { .. } => {
-                Status::Usage
-            }
+            Self::Architecture(
+                ArchitectureError::Solve(_)
+                | ArchitectureError::Simulate(_)
+                | ArchitectureError::Model(_)
+                | ArchitectureError::NoFixedPoint { .. },
+            ) => Status::Failed,
+            Self::File { .. }
+            | Self::Set(_)
+            | Self::NoSweep
+            | Self::TooManyPoints { .. }
+            | Self::Architecture(_)
+            | Self::Measurement { .. } => Status::Usage,
             Self::Read { .. }
             | Self::Write { .. }
             | Self::NoAnswer { .. }
@@ -101,6 +122,13 @@ impl ModelFailure {
             Self::File { source: ReadError::Several { name, .. }, .. } => {
                 return Some(format!("--set '{name}=VALUE', or `evenkeel model sweep`"));
             }
+            Self::Architecture(ArchitectureError::Shares { .. }) => {
+                "lower --share or the number of VMs"
+            }
+            Self::Architecture(ArchitectureError::Lacks { .. }) => {
+                "hdreconfig-vdi, sr-iov and siov have it"
+            }
+            Self::Measurement { .. } => "evenkeel lab all --out DIR",
             Self::NoSweep => "--set KEY=FROM..TO",
             _ => return None,
         };

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `evenkeel model`: queueing models, solved on paper. Nothing here touches a host.
 
+pub mod calibrate;
 pub mod check;
+pub mod claims;
+pub mod compare;
+pub mod explain;
 pub mod failure;
 pub mod figure_words;
 pub mod file;
+pub mod lab_costs;
 pub mod range;
+pub mod scenario_words;
 pub mod setting;
 pub mod show;
 pub mod solve;
 pub mod solve_answer;
+pub mod svg_file;
 pub mod sweep;
 
 use std::process::ExitCode;
@@ -27,6 +34,10 @@ pub enum Verb {
     Solve(solve::Words),
     Check(check::Words),
     Sweep(sweep::Words),
+    Compare(compare::Words),
+    Explain(explain::Words),
+    Calibrate(calibrate::Words),
+    Claims(claims::Words),
 }
 
 impl Verb {
@@ -36,6 +47,10 @@ impl Verb {
             Verb::Solve(words) => solve::run(&words, output),
             Verb::Check(words) => check::run(&words, output),
             Verb::Sweep(words) => sweep::run(&words, output),
+            Verb::Compare(words) => compare::run(&words, output),
+            Verb::Explain(words) => explain::run(&words, output),
+            Verb::Calibrate(words) => calibrate::run(&words, output),
+            Verb::Claims(words) => claims::run(&words, output),
         }
     }
 
@@ -45,6 +60,10 @@ impl Verb {
             Verb::Solve(words) => words.json,
             Verb::Check(words) => words.json,
             Verb::Sweep(words) => words.json,
+            Verb::Compare(words) => words.json,
+            Verb::Explain(words) => words.json,
+            Verb::Calibrate(words) => words.json,
+            Verb::Claims(words) => words.json,
         }
     }
 }
@@ -55,6 +74,10 @@ pub fn sections(path: &[&str]) -> Vec<Section> {
         ["solve"] => solve::sections(),
         ["check"] => check::sections(),
         ["sweep"] => sweep::sections(),
+        ["compare"] => compare::sections(),
+        ["explain"] => explain::sections(),
+        ["calibrate"] => calibrate::sections(),
+        ["claims"] => claims::sections(),
         _ => Vec::new(),
     }
 }
