@@ -20,6 +20,12 @@ fn main() {
         }
         return;
     }
+    if arguments.first().is_some_and(|a| a == "size") {
+        let model = evenkeel_lqn::bench::large(1000);
+        let solved = evenkeel_lqn::mva::solve(&model, &evenkeel_lqn::mva::Options::default());
+        println!("{:?} iterations", solved.map(|r| r.steps));
+        return;
+    }
     let models: u64 = arguments.first().map_or(40, |a| a.parse().unwrap());
     let events: u64 = arguments.get(1).map_or(200_000, |a| a.parse().unwrap());
     let wanted = arguments.get(2);

@@ -608,6 +608,7 @@ impl<'a> Solver<'a> {
             let busy: f64 = loads[k].busy.iter().sum::<f64>() + station.open_load();
             let probability = (busy / station.servers).clamp(1e-3, 1.0);
             let (step, longest) = queue(submodel, station, &loads[k], busy);
+            let how = Wait { probability, step, longest, ..Wait::default() };
             let excess = self.excess[plan];
             let plan = &self.network.stations[plan];
             let closed = plan.closed.iter().zip(&waits.closed[k]);
@@ -615,21 +616,21 @@ impl<'a> Solver<'a> {
             let closed = closed.map(|(client, wait)| (client, wait + excess));
             let open = open.map(|(client, wait)| (client, *wait));
             // What the threads of several tasks wait for is their mean.
-            let mut sums: BTreeMap<(usize, usize, Option<usize>), f64> = BTreeMap::new();
+            let mut sums: BTreeMap<Place, Vec<(usize, f64)>> = BTreeMap::new();
             for (client, wait) in closed.chain(open) {
                 for u in &client.uses {
-                    let part = self.state.part(&self.network, u.entry, client.task);
-                    *sums.entry((u.entry, u.phase, u.target)).or_insert(0.0) += part * wait;
+                    let place = (u.entry, u.phase, u.target);
+                    if self.network.entries[u.entry].task == client.task {
+                        set_wait(&mut self.state, place, weight, wait, how);
+                    } else {
+                        sums.entry(place).or_default().push((client.task, wait));
+                    }
                 }
             }
-            for ((entry, phase, target), wait) in sums {
-                let place = match target {
-                    Some(t) => &mut self.state.waits[entry][phase][t],
-                    None => &mut self.state.slice_waits[entry][phase],
-                };
-                place.mean += weight * (wait - place.mean);
-                place.probability = probability;
-                (place.step, place.longest) = (step, longest);
+            for (place, waits) in sums {
+                let part = |task: usize| self.state.part(&self.network, place.0, task);
+                let wait = waits.iter().map(|&(task, wait)| part(task) * wait).sum();
+                set_wait(&mut self.state, place, weight, wait, how);
             }
             for (i, client) in plan.closed.iter().enumerate() {
                 let own = own_part(submodel, k, i, &loads[k]);
@@ -658,6 +659,20 @@ impl<'a> Solver<'a> {
             }
         }
     }
+}
+
+/// Where a wait stands: entry, phase, and target (none for slices).
+type Place = (usize, usize, Option<usize>);
+
+/// Moves a wait towards its new mean; the rest of `how` it varies is taken over.
+fn set_wait(state: &mut State, (entry, phase, target): Place, weight: f64, wait: f64, how: Wait) {
+    let place = match target {
+        Some(t) => &mut state.waits[entry][phase][t],
+        None => &mut state.slice_waits[entry][phase],
+    };
+    place.mean += weight * (wait - place.mean);
+    place.probability = how.probability;
+    (place.step, place.longest) = (how.step, how.longest);
 }
 
 /// Time between two departures of a station that is busy all the time, and the longest queue.
