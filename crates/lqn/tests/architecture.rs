@@ -2,6 +2,8 @@
 //! The architecture library: every model is a valid file of its own, answers move the right way,
 //! nonsense is refused, and the published claims come out as the chapter says.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use evenkeel_lqn::architecture::calibration::{Question, packet_ns, predict};
 use evenkeel_lqn::architecture::claims::{Standing, claims};
 use evenkeel_lqn::architecture::{
