@@ -34,6 +34,7 @@ complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "capsule" -d 'Make
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "vm" -d 'See which virtual machines run on this host'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "model" -d 'Solve queueing models: what would a host carry, and where would it wait'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -155,6 +156,112 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l quick -d 'A te
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l dry-run -d 'Print what would be run or removed, and change nothing'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l json -d 'Print one JSON object (evenkeel.lab.EXPERIMENT.v1; demo and all: evenkeel.lab.results.v1)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "solve" -d 'Solve a layered queueing network'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "check" -d 'Say whether a file is a valid model that has an answer'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "sweep" -d 'Solve a layered queueing network for a range of its numbers'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "compare" -d 'Compare architectures of network I/O virtualization'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "explain" -d 'Show the blocks of an architecture and where the cycles of a packet go'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "calibrate" -d 'Take costs from measurements of this host, and check what the model predicts from them'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "claims" -d 'Show every published figure beside the one that the models give'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and not __fish_seen_subcommand_from solve check sweep compare explain calibrate claims help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l solver -d 'How to solve it: mva or sim' -r -f -a "mva\t'Layered mean value analysis: milliseconds, approximate'
+sim\t'Discrete-event simulation: seconds, with 95 % confidence intervals'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l seed -d 'Seed of the simulator; the same seed gives the same answer' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l replications -d 'Independent replications of the simulator; they run in parallel' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l events -d 'Events of each replication, its warm-up (a tenth) included' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l precision -d 'Simulate on until throughputs, service times and open responses are known within this' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l set -d 'Set a variable or a number of the model: $NAME=VALUE, demand:ENTRY=VALUE, ...' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l xml-out -d 'Also write the model with its results in place, as LQN XML' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -l json -d 'Print one JSON object (evenkeel.model-solve.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from solve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from check" -l set -d 'Set a variable or a number of the model: $NAME=VALUE, demand:ENTRY=VALUE, ...' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from check" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object (evenkeel.model-check.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l set -d 'What moves: KEY=FROM..TO, KEY=FROM..TO:POINTS, or KEY=VALUE,VALUE,...' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l show -d 'A column of the table: throughput:TASK, utilization:PROCESSOR, ...' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l solver -d 'How to solve it: mva or sim' -r -f -a "mva\t'Layered mean value analysis: milliseconds, approximate'
+sim\t'Discrete-event simulation: seconds, with 95 % confidence intervals'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l seed -d 'Seed of the simulator; the same seed gives the same answer' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l replications -d 'Independent replications of the simulator; they run in parallel' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l events -d 'Events of each replication, its warm-up (a tenth) included' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l precision -d 'Simulate on until throughputs, service times and open responses are known within this' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -l json -d 'Print one JSON object (evenkeel.model-sweep.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from sweep" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l vms -d 'Number of VMs: one number, or FROM..TO' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l arch -d 'Only these architectures; may be given several times' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l workload -d 'What each VM does: bulk-rx, bulk-tx, open-rx, open-tx or web' -r -f -a "bulk-rx\t'Streams to the VM'
+bulk-tx\t'Streams from the VM'
+open-rx\t'Packets at a rate to the VM'
+open-tx\t'Packets at a rate from the VM'
+web\t'Sessions of a web server'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l machine -d 'Machine: today, or a testbed of the studies (atc06, atc08-up, atc08-smp, asplos09, hpca07-send, hpca07-receive)' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l costs -d 'Results of the native lab (DIR of `evenkeel lab all --out DIR`) whose measured cost of a packet takes the place of the machine\'s' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l cores -d 'Cores' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l link -d 'Rate of each link, for example 25Gbps' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l links -d 'Links' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l packet-bytes -d 'Payload of a packet, bytes' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l rate -d 'Packets per second of each VM, for open-rx and open-tx' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l share -d 'Part of all cores reserved for each VM\'s own threads, for example 10%' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l rate-max -d 'Limit of each VM\'s sending where the NIC has hooks, for example 1Gbps' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l svg -d 'Write a figure: cycles of a packet by payer, and throughput against the number of VMs' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -l json -d 'Print one JSON object (evenkeel.model-compare.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l vms -d 'Number of VMs' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l workload -d 'What each VM does: bulk-rx, bulk-tx, open-rx, open-tx or web' -r -f -a "bulk-rx\t'Streams to the VM'
+bulk-tx\t'Streams from the VM'
+open-rx\t'Packets at a rate to the VM'
+open-tx\t'Packets at a rate from the VM'
+web\t'Sessions of a web server'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l machine -d 'Machine: today, or a testbed of the studies (atc06, atc08-up, atc08-smp, asplos09, hpca07-send, hpca07-receive)' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l costs -d 'Results of the native lab (DIR of `evenkeel lab all --out DIR`) whose measured cost of a packet takes the place of the machine\'s' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l cores -d 'Cores' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l link -d 'Rate of each link, for example 25Gbps' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l links -d 'Links' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l packet-bytes -d 'Payload of a packet, bytes' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l rate -d 'Packets per second of each VM, for open-rx and open-tx' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l share -d 'Part of all cores reserved for each VM\'s own threads, for example 10%' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l rate-max -d 'Limit of each VM\'s sending where the NIC has hooks, for example 1Gbps' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l svg -d 'Write a figure of the blocks' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l lqn -d 'Print the model itself in the text format, for `evenkeel model solve`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -l json -d 'Print one JSON object (evenkeel.model-explain.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from calibrate" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from calibrate" -l json -d 'Print one JSON object (evenkeel.model-calibrate.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from calibrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from claims" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from claims" -l json -d 'Print one JSON object (evenkeel.model-claims.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from claims" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "solve" -d 'Solve a layered queueing network'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "check" -d 'Say whether a file is a valid model that has an answer'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "sweep" -d 'Solve a layered queueing network for a range of its numbers'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "compare" -d 'Compare architectures of network I/O virtualization'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Show the blocks of an architecture and where the cycles of a packet go'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "calibrate" -d 'Take costs from measurements of this host, and check what the model predicts from them'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "claims" -d 'Show every published figure beside the one that the models give'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand completions" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
@@ -163,14 +270,15 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "model" -d 'Solve queueing models: what would a host carry, and where would it wait'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab model completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "attach" -d 'Put a running virtual machine into a capsule'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "detach" -d 'Take a virtual machine out of its capsule'
@@ -179,3 +287,10 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "list" -d 'List the capsules of this host'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from vm" -f -a "list" -d 'List the virtual machines that run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "solve" -d 'Solve a layered queueing network'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "check" -d 'Say whether a file is a valid model that has an answer'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "sweep" -d 'Solve a layered queueing network for a range of its numbers'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "compare" -d 'Compare architectures of network I/O virtualization'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "explain" -d 'Show the blocks of an architecture and where the cycles of a packet go'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "calibrate" -d 'Take costs from measurements of this host, and check what the model predicts from them'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "claims" -d 'Show every published figure beside the one that the models give'
