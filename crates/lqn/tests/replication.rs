@@ -46,6 +46,14 @@ fn both_formats_keep_replication() {
 }
 
 #[test]
+fn the_older_form_of_fans_is_read() {
+    let older = REPLICATED
+        .replace("O c s 2 I c s 1", "")
+        .replace("s serve 0.5 -1", "s serve 0.5 -1 i cycle serve 1 -1 o cycle serve 2 -1");
+    assert_eq!(text::write(&read(&older)), text::write(&read(REPLICATED)));
+}
+
+#[test]
 fn replicas_that_do_not_fit_are_refused() {
     for (from, to, expected) in [
         (

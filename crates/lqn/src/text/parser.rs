@@ -565,10 +565,11 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The older form of fan-in and fan-out, by entries.
+    /// The older form of fan-in and fan-out, by entries: `i from to number -1`.
     fn entry_fan(&mut self, letter: &str, from: EntryId, line: u32) -> Result<(), ReadError> {
         let to = self.entry_ref()?;
         let number = self.replicas()?;
+        self.c.end()?;
         let tasks = [from, to].map(|e| self.entry_tasks.get(&e).copied());
         if let [Some(from), Some(to)] = tasks {
             self.b.line = line;
