@@ -23,8 +23,8 @@ pub fn claims_table() -> Result<String, ArchitectureError> {
         let answer = (claim.model)()?;
         let off = match claim.published {
             Published::Value(_) => format!("{:.0} %", 100.0 * claim.error(answer)),
-            _ if claim.error(answer) < 0.005 => "holds".to_owned(),
-            _ => format!("{:.0} %", 100.0 * claim.error(answer)),
+            _ if claim.error(answer) <= 0.0 => "holds".to_owned(),
+            _ => format!("{:.1} % beyond", 100.0 * claim.error(answer)),
         };
         let note = if claim.note.is_empty() { String::new() } else { format!(": {}", claim.note) };
         // Writing to a String cannot fail.

@@ -180,8 +180,11 @@ fn in_words(words: &Words, answer: &CompareAnswer, colour: bool) -> String {
 
 fn legend(words: &Words, answer: &CompareAnswer) -> String {
     let m = &answer.scenario.machine;
-    let at =
-        if words.vms.1 > words.vms.0 { format!(" at {} VMs", words.vms.0) } else { String::new() };
+    let at = if words.vms.1 > words.vms.0 {
+        format!(" with {}", counted(words.vms.0))
+    } else {
+        String::new()
+    };
     format!(
         "Machine {}: {} cores of {} GHz, {} x {} Gb/s ({}: {}).\n\
          Cycles and latency{at}. Crosstalk: what VM 1 loses with VM 2 at {} million frames a second.",
@@ -225,6 +228,10 @@ fn row(compared: &Compared, range: bool, requests: bool) -> Vec<String> {
     row
 }
 
+fn counted(vms: u32) -> String {
+    if vms == 1 { "one VM".to_owned() } else { format!("{vms} VMs") }
+}
+
 fn unit(workload: &str) -> &'static str {
     if workload == "web" { "request" } else { "packet" }
 }
@@ -258,9 +265,10 @@ fn figure(words: &Words, answer: &CompareAnswer) -> Comparison {
         name: "compare".to_owned(),
         title: format!("Cycles of the CPU for a {unit}, by who pays: {}", answer.workload),
         caption: format!(
-            "Solved layered queueing networks, {first} VMs. Machine {}: {} cores of {} GHz, {} x {} \
+            "Solved layered queueing networks; bars: {}. Machine {}: {} cores of {} GHz, {} x {} \
              Gb/s; payload {} bytes. Crosstalk: what VM 1 loses while VM 2 is offered {:.2} million \
              small frames a second, each VM holding a third of the cores.",
+            counted(first),
             m.name,
             m.cores,
             m.clock_hz / 1e9,
