@@ -213,7 +213,7 @@ fn with_reservation(capsule: &Nested, reservation: Reservation) -> Nested {
 
 /// The largest number from `low` to `high` that `fits`, if `low` does, where whatever is below a
 /// number that fits also fits. Bisection: at most 64 steps.
-fn largest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
+pub(crate) fn largest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
     if low > high || !fits(low) {
         return None;
     }

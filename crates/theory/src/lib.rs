@@ -18,6 +18,7 @@ mod alternatives;
 mod flatten;
 mod granularity;
 mod held;
+pub mod placement;
 mod quota;
 mod response;
 mod rtgroup;

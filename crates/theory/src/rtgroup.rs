@@ -112,6 +112,16 @@ pub fn admit_rtgroup_nested(
     })
 }
 
+/// Why `asked` would be refused beside `existing`, capsules that have no parents; empty where it
+/// would not be.
+pub(crate) fn refusals(existing: &[Held], asked: &Held, limits: &Limits) -> Vec<Reason> {
+    let tops: Vec<Nested> = existing.iter().cloned().map(Nested::top).collect();
+    let after = with(&tops, &[&Nested::top(asked.clone())]);
+    // Names are unique and nobody has a parent, so there is nothing that would not be flat.
+    let flat = |set: &[Nested]| flatten(set).unwrap_or_default();
+    facts::refusals(&flat(&after), &flat(&tops), &asked.name, &asked.cpus, limits)
+}
+
 /// `existing`, with `changed` in the place of those of the same name, or added.
 pub(crate) fn with(existing: &[Nested], changed: &[&Nested]) -> Vec<Nested> {
     let is_changed =
