@@ -8,8 +8,8 @@ use super::item::{Item, as_enforced};
 use super::packing::Packing;
 use super::quick;
 use super::site::{Method, Rule, Site, Wanted};
-use crate::alternatives::largest;
 use crate::rtgroup::refusals;
+use crate::search::largest;
 use crate::verdict::Reason;
 use crate::{Held, Limits};
 
