@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+pub mod bench;
 pub mod budget;
 mod capsule;
 mod config;
@@ -32,10 +33,12 @@ mod decision;
 mod error;
 mod event;
 mod ids;
+pub mod machine;
 mod policy;
 mod queue;
 mod server;
 mod thread;
+pub mod trace;
 
 pub use budget::Budget;
 pub use config::{Ageing, Config, ConfigError, Tie, WakeRule};

@@ -58,6 +58,7 @@ impl Policy {
             return;
         }
         at.kicked = false;
+        at.charged_at = now;
         at.throttle_exhausted(out);
         at.release_due(now, out);
         let displaced = match self.choose(cpu, out) {
