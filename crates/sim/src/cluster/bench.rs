@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::{read, simulate};
 
 /// The cluster of the benchmark, also an example: 10,000 hosts of 64 CPUs.
-const CLUSTER: &str = include_str!("../../../../scenarios/cluster/ten-thousand-hosts.toml");
+const CLUSTER: &str = include_str!("../../../../docs/scenarios/ten-thousand-hosts.toml");
 
 /// What was asked: machines placed before the minute begins, and the wall clock for all of it.
 const PLACED_MIN: f64 = 1_000_000.0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A cluster out of a TOML file. Errors name the line and the key; the schema for editors is
-//! `docs/schemas/evenkeel.cluster.1.json`.
+//! `docs/schema/cluster.v1.json`.
 
 use evenkeel_model::{Bandwidth, Reservation, Span};
 use evenkeel_theory::in_whole_microseconds;
