@@ -32,10 +32,13 @@ mod record;
 mod run;
 pub mod scenario;
 mod scheduler;
+pub mod shortfall;
 pub mod trace;
 
+pub mod calibration;
 pub mod cluster;
 pub mod form;
+pub mod tasks;
 
 pub use outcome::{CapsuleOutcome, Events, Outcome, WorkloadOutcome};
 pub use run::{SimError, TraceLimit, run, run_traced};

@@ -24,6 +24,8 @@ pub(crate) trait Record {
     fn mark(&mut self, at: Instant, cpu: Cpu, capsule: CapsuleId, mark: Mark);
     /// A job was done too late.
     fn late(&mut self, at: Instant, thread: ThreadId);
+    /// From now on `thread` has work, or has none.
+    fn work(&mut self, at: Instant, thread: ThreadId, has: bool);
 }
 
 /// Keeps none.
@@ -39,4 +41,7 @@ impl Record for Nothing {
 
     #[inline]
     fn late(&mut self, _: Instant, _: ThreadId) {}
+
+    #[inline]
+    fn work(&mut self, _: Instant, _: ThreadId, _: bool) {}
 }

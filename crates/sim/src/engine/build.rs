@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use evenkeel_model::Instant;
 
 use crate::calendar::Calendar;
+use crate::engine::Engine;
 use crate::engine::queue::PacketQueue;
 use crate::engine::source::START;
 use crate::engine::state::{
-    CapsuleState, Costs, Counts, CpuState, PollState, Policer, Role, ThreadState, WorkState,
+    CapsuleState, Costs, Counts, CpuState, Policer, PollState, Role, ThreadState, WorkState,
     scaled_up,
 };
-use crate::engine::Engine;
 use crate::histogram::Histogram;
 use crate::random::Random;
 use crate::record::Record;
@@ -134,7 +134,6 @@ pub(super) fn engine<S: Scheduler, R: Record>(
 
 fn thread(cast: Cast) -> ThreadState {
     ThreadState {
-        name: cast.name,
         capsule: cast.spec.capsule,
         cpus: cast.spec.cpus,
         role: cast.role,

@@ -185,6 +185,7 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
         if std::mem::replace(&mut state.awake, true) {
             return;
         }
+        self.recorder.work(self.now, thread, true);
         self.account_for(thread);
         self.scheduler.wake(self.now, thread, &mut self.orders);
         self.carry_out();
@@ -194,6 +195,7 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
     fn block(&mut self, thread: ThreadId) {
         let cpu = self.home(thread.0);
         self.threads[thread.0].awake = false;
+        self.recorder.work(self.now, thread, false);
         self.account_for(thread);
         self.scheduler.block(self.now, cpu, thread, &mut self.orders);
         self.carry_out();
@@ -304,5 +306,4 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
     pub(crate) fn stolen(&self) -> Span {
         Span::from_ns(self.cpus.iter().map(|cpu| cpu.stolen_ns).sum())
     }
-
 }

@@ -162,7 +162,6 @@ pub(crate) enum Role {
 /// One thread.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
-    pub(crate) name: String,
     pub(crate) capsule: CapsuleId,
     pub(crate) cpus: Vec<Cpu>,
     pub(crate) role: Role,

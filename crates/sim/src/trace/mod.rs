@@ -38,6 +38,17 @@ pub struct Stretch {
     pub stolen: bool,
 }
 
+/// A time in which a thread had work, running or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// The thread, by its lane.
+    pub lane: usize,
+    /// When work came.
+    pub from: Instant,
+    /// When all of it was done.
+    pub to: Instant,
+}
+
 /// What a mark in a trace says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -91,6 +102,8 @@ pub struct Trace {
     pub end: Instant,
     /// Who ran, in order of their ends on each CPU.
     pub stretches: Vec<Stretch>,
+    /// Who had work, in order of its ends.
+    pub backlogs: Vec<Backlog>,
     /// What happened beside, in order.
     pub events: Vec<Event>,
     /// Whether the limit of entries cut it short, at `end`.
@@ -125,6 +138,8 @@ pub(crate) struct Tracer {
     limit: TraceLimit,
     /// The stretch of each CPU that may still grow.
     open: Vec<Option<Stretch>>,
+    /// Since when each thread has work.
+    since: Vec<Option<Instant>>,
     capsules: Vec<usize>,
 }
 
@@ -148,11 +163,13 @@ impl Tracer {
                 cpus,
                 end: limit.until.min(Instant::ORIGIN.saturating_add(scenario.duration)),
                 stretches: Vec::new(),
+                backlogs: Vec::new(),
                 events: Vec::new(),
                 is_cut: false,
             },
             limit,
             open: vec![None; cpus],
+            since: vec![None; cast.len()],
         }
     }
 
@@ -160,6 +177,10 @@ impl Tracer {
     pub(crate) fn finish(mut self) -> Trace {
         let open: Vec<Stretch> = self.open.iter_mut().filter_map(Option::take).collect();
         open.into_iter().for_each(|stretch| self.keep(stretch));
+        let end = self.trace.end;
+        for lane in 0..self.since.len() {
+            self.work(end, ThreadId(lane), false);
+        }
         self.trace
     }
 
@@ -174,7 +195,8 @@ impl Tracer {
         if self.trace.is_cut || at > self.trace.end {
             return false;
         }
-        if self.trace.stretches.len() + self.trace.events.len() >= self.limit.entries {
+        let Trace { stretches, backlogs, events, .. } = &self.trace;
+        if stretches.len() + backlogs.len() + events.len() >= self.limit.entries {
             self.trace.is_cut = true;
             self.trace.end = at;
         }
@@ -217,5 +239,17 @@ impl Record for Tracer {
     fn late(&mut self, at: Instant, thread: ThreadId) {
         let capsule = self.capsules[thread.0];
         self.event(Event { at, moment: Moment::Late, capsule, cpu: None, lane: Some(thread.0) });
+    }
+
+    fn work(&mut self, at: Instant, thread: ThreadId, has: bool) {
+        if has {
+            self.since[thread.0] = Some(at);
+            return;
+        }
+        let to = at.min(self.trace.end);
+        let Some(from) = self.since[thread.0].take().filter(|from| *from < to) else { return };
+        if self.has_room(from) {
+            self.trace.backlogs.push(Backlog { lane: thread.0, from, to });
+        }
     }
 }
