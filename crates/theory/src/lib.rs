@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod alternatives;
+pub mod bench;
 mod check;
 mod demand;
 mod flatten;

@@ -49,6 +49,17 @@ impl Supply {
     /// A whole CPU: nothing to wait for.
     pub const WHOLE_CPU: Supply = Supply { budget: 1, period: 1, within: 1, debt: 0 };
 
+    /// `budget` within the first `within` of every `period`, for analyses that come from elsewhere
+    /// than a [`Reservation`]; the model is that of [`Supply::within`].
+    ///
+    /// # Errors
+    /// Unless `0 < budget <= within <= period < 2^63 ns`.
+    pub fn new(budget: Span, period: Span, within: Span) -> Result<Supply, SupplyError> {
+        let ns = |span: Span| span.as_ns();
+        Raw { budget_ns: ns(budget), period_ns: ns(period), within_ns: ns(within), debt_ns: 0 }
+            .try_into()
+    }
+
     /// A periodic server: Q in every period, at any place in it.
     ///
     /// Shin and Lee, "Periodic resource model for compositional real-time guarantees", RTSS 2003,

@@ -18,13 +18,34 @@ pub struct FormError {
     pub message: String,
 }
 
-impl FormError {
-    /// An error at byte `start` of `text`.
-    pub(super) fn at(text: &str, start: usize, key: &str, message: String) -> FormError {
+/// Where a key stands, for errors that come up when its table is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    line: usize,
+    column: usize,
+    key: String,
+}
+
+impl Place {
+    /// Byte `start` of `text`.
+    pub(super) fn of(text: &str, start: usize, key: &str) -> Place {
         let before = text.get(..start).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        FormError { line, column, key: key.to_owned(), message }
+        Place { line, column, key: key.to_owned() }
+    }
+
+    /// An error here.
+    pub fn error(&self, message: impl Into<String>) -> FormError {
+        let Place { line, column, key } = self.clone();
+        FormError { line, column, key, message: message.into() }
+    }
+}
+
+impl FormError {
+    /// An error at byte `start` of `text`.
+    pub(super) fn at(text: &str, start: usize, key: &str, message: String) -> FormError {
+        Place::of(text, start, key).error(message)
     }
 }
 

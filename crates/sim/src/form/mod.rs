@@ -20,8 +20,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use capsule::reservation;
 pub use capsule::{CapsuleForm, take_capsule};
-pub use error::FormError;
+pub use error::{FormError, Place};
 pub use scalar::Scalar;
 
 /// Longest text that is read. A file of a thousand capsules with ten tasks each has 1 MiB.
@@ -115,11 +116,13 @@ impl<'a> Form<'a> {
         words: &[(&str, T)],
     ) -> Result<Option<T>, FormError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
-        let word = String::read(entry.value.get_ref()).map_err(|what| self.wrong(key, entry, what))?;
+        let word =
+            String::read(entry.value.get_ref()).map_err(|what| self.wrong(key, entry, what))?;
         match words.iter().find(|(known, _)| *known == word) {
             Some((_, choice)) => Ok(Some(*choice)),
             None => {
-                let known: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+                let known: Vec<String> =
+                    words.iter().map(|(word, _)| format!("'{word}'")).collect();
                 let what = format!("'{word}' is unknown here; use {}", one_of(&known));
                 Err(self.wrong(key, entry, what))
             }
@@ -167,14 +170,14 @@ impl<'a> Form<'a> {
     /// An error at the place of `key`, for whoever finds its value wrong after it was read; at the
     /// table itself where the key is not there.
     pub fn error_at(&self, key: &'static str, what: impl Into<String>) -> FormError {
-        let start = self.taken.get(key).copied().unwrap_or(self.start);
-        FormError::at(self.text, start, &self.path_of(key), what.into())
+        self.place(key).error(what)
     }
 
-    /// The line on which the value of `key` stands, the table's own where it is not there; for
-    /// errors that come up when the text is gone.
-    pub fn line_of(&self, key: &'static str) -> usize {
-        self.error_at(key, "").line
+    /// The place of `key`, the table's own where it is not there; for what can only be judged when
+    /// the whole text has been read.
+    pub fn place(&self, key: &'static str) -> Place {
+        let start = self.taken.get(key).copied().unwrap_or(self.start);
+        Place::of(self.text, start, &self.path_of(key))
     }
 
     /// One table, read whole.

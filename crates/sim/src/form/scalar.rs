@@ -71,8 +71,7 @@ impl Scalar for CpuSet {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse(),
             other => text(other, "a CPU list, \"0-3,8\"")?.parse(),
         };
-        let set: CpuSet =
-            parsed.map_err(|error: evenkeel_model::CpuSetError| error.to_string())?;
+        let set: CpuSet = parsed.map_err(|error: evenkeel_model::CpuSetError| error.to_string())?;
         if set.is_empty() { Err("is empty; name at least one CPU".to_owned()) } else { Ok(set) }
     }
 }

@@ -7,9 +7,12 @@ use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, EnforcerKind, Reservation, S
 
 use super::outside::{Servers, assumed};
 use super::report::Needed;
-use super::{CheckError, Component, Wanted, part_misfits};
+use super::{CheckError, Component, Wanted};
 use crate::inside::partition_by_cpu;
-use crate::{Grid, Held, Limits, Nested, Smallest, Supply, smallest_budget, smallest_reservation};
+use crate::{
+    Grid, Held, Limits, Nested, Smallest, Supply, fits_inside, global_misfits, smallest_budget,
+    smallest_reservation,
+};
 
 /// Budgets are found in whole microseconds, the unit of the kernel's files; no enforcer is finer in
 /// what it does.
@@ -101,8 +104,10 @@ fn fits(
     let supplies = assumed(reservation, &component.cpus, enforcer, limits);
     let Ok(groups) = partition_by_cpu(&component.tasks, &component.cpus) else { return false };
     groups.into_iter().filter(|(_, tasks)| !tasks.is_empty()).all(|(cpu, tasks)| {
-        let on = on(&supplies, cpu);
-        part_misfits(component.inside, &tasks, &on).is_empty()
+        match on(&supplies, cpu).as_slice() {
+            [supply] => fits_inside(component.inside, &tasks, *supply),
+            several => global_misfits(component.inside, &tasks, several).is_empty(),
+        }
     })
 }
 

@@ -18,7 +18,7 @@
 use evenkeel_model::{Bandwidth, Span};
 
 use super::misfit::Misfit;
-use super::window::{STEPS_MAX, busy_window};
+use super::window::{STEPS_MAX, Steps, busy_window};
 use crate::demand::{Load, Numbers, hyperperiod, linear_horizon, load, numbers, total_demand};
 use crate::{Supply, Task};
 
@@ -56,7 +56,7 @@ pub fn edf_misfit(tasks: &[Task], supply: Supply) -> Option<Misfit> {
         return Some(search.misfit(0, 0, 0));
     }
     let horizons = [
-        busy_window(&set, longest_section, supply),
+        busy_window(&set, longest_section, supply, &mut Steps::all()),
         // Beyond the longest deadline nothing blocks, and the lines are those without blocking.
         linear_horizon(&set, supply, slack).map(|t| t.max(deadline)),
         hyperperiod(&set, supply)
@@ -70,7 +70,7 @@ pub fn edf_misfit(tasks: &[Task], supply: Supply) -> Option<Misfit> {
         blocking = blocking.max(section);
         stretches.push((horizon.min(deadline - 1), blocking));
     }
-    let mut steps = STEPS_MAX;
+    let mut steps = Steps::all();
     for (i, &(until, blocking)) in stretches.iter().enumerate() {
         let from = stretches.get(i + 1).map_or(0, |next| next.0);
         match search.longest_short(from, until, blocking, &mut steps) {
@@ -100,11 +100,12 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// A window in (from, until] whose demand plus `blocking` exceeds its supply.
-    fn longest_short(&self, from: u128, until: u128, blocking: u128, steps: &mut u32) -> Found {
+    fn longest_short(&self, from: u128, until: u128, blocking: u128, steps: &mut Steps) -> Found {
         let mut window = until;
         while window > from {
-            let Some(left) = steps.checked_sub(1) else { return Found::Undecided };
-            *steps = left;
+            if steps.take().is_none() {
+                return Found::Undecided;
+            }
             let Some(demand) = total_demand(self.set, window) else { return Found::Short(window) };
             if demand == 0 {
                 // Nothing is due this early; a section alone makes nobody late.

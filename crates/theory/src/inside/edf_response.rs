@@ -14,7 +14,7 @@ use evenkeel_model::Span;
 
 use super::edf::narrow;
 use super::misfit::NoBound;
-use super::window::{STEPS_MAX, busy_window, fixed_point};
+use super::window::{STEPS_MAX, Steps, busy_window, fixed_point};
 use crate::demand::{Load, Numbers, load, numbers};
 use crate::{Supply, Task};
 
@@ -37,12 +37,13 @@ pub fn edf_response_time(tasks: &[Task], index: usize, supply: Supply) -> Result
         return Err(NoBound::Beyond(Span::from_ns(u64::MAX)));
     }
     let longest_section = tasks.iter().map(|task| task.section().as_ns()).max().unwrap_or(0);
-    let busy = busy_window(&set, u128::from(longest_section), supply);
+    let mut steps = Steps::all();
+    let busy = busy_window(&set, u128::from(longest_section), supply, &mut steps);
     let busy = busy.ok_or(NoBound::Undecided)?;
     let own = Own { tasks, set: &set, index, supply };
     let mut longest = 0;
     for at in own.arrivals(busy).ok_or(NoBound::Undecided)? {
-        longest = longest.max(own.response(at).ok_or(NoBound::Undecided)?);
+        longest = longest.max(own.response(at, &mut steps).ok_or(NoBound::Undecided)?);
     }
     Ok(narrow(longest))
 }
@@ -93,14 +94,14 @@ impl Own<'_> {
     }
 
     /// The response time of the job that arrives at `at`.
-    fn response(&self, at: u128) -> Option<u128> {
+    fn response(&self, at: u128, steps: &mut Steps) -> Option<u128> {
         let own = self.task();
         let due = at + own.deadline;
         let jobs = at / own.period + 1;
         let fixed = jobs.checked_mul(own.wcet)?.checked_add(self.blocking(due))?;
         let others = self.set.iter().enumerate().filter(|(i, _)| *i != self.index);
         let others: Vec<&Numbers> = others.map(|(_, other)| other).collect();
-        let window = fixed_point(1, self.supply, |window| {
+        let window = fixed_point(1, self.supply, steps, |window| {
             others.iter().try_fold(fixed, |sum, other| {
                 // Both sides shifted by J: due − J + J_j − D_j.
                 let urgent = (due + other.jitter).checked_sub(other.deadline + own.jitter);

@@ -13,7 +13,7 @@ use evenkeel_model::Span;
 
 use super::edf::{narrow, overload};
 use super::misfit::{Misfit, NoBound};
-use super::window::{STEPS_MAX, fixed_point};
+use super::window::{STEPS_MAX, Steps, fixed_point};
 use crate::demand::{Load, Numbers, hyperperiod, load, total_request};
 use crate::{Supply, Task};
 
@@ -141,9 +141,9 @@ impl Level {
         }
         // The last job to look at, where the busy window does not end before it.
         let jobs = hyperperiod(&all, supply).map_or(u128::MAX, |h| h / self.own.period);
-        let (mut longest, mut start) = (0, 1);
-        for job in 0..u128::from(STEPS_MAX).min(jobs) {
-            let window = self.window(job, start, supply).ok_or(NoBound::Undecided)?;
+        let (mut longest, mut start, mut steps) = (0, 1, Steps::all());
+        for job in 0..jobs {
+            let window = self.window(job, start, supply, &mut steps).ok_or(NoBound::Undecided)?;
             // From arrival; the first job of the window arrived its jitter earlier.
             let response = (window + self.own.jitter).saturating_sub(job * self.own.period);
             if response > limit {
@@ -156,15 +156,14 @@ impl Level {
             }
             start = window;
         }
-        if load != Load::Unknown && jobs <= u128::from(STEPS_MAX) {
-            return Ok(longest);
-        }
-        Err(NoBound::Undecided)
+        // The load is within the rate, or there would be no common multiple to stop at.
+        Ok(longest)
     }
 
     /// How long it takes until jobs 0 to `job` are done.
-    fn window(&self, job: u128, start: u128, supply: Supply) -> Option<u128> {
+    fn window(&self, job: u128, start: u128, supply: Supply, steps: &mut Steps) -> Option<u128> {
         let own = (job + 1).checked_mul(self.own.wcet)?.checked_add(self.blocking)?;
-        fixed_point(start, supply, |window| total_request(&self.first, window)?.checked_add(own))
+        let demand = |window| total_request(&self.first, window)?.checked_add(own);
+        fixed_point(start, supply, steps, demand)
     }
 }
