@@ -44,8 +44,8 @@ pub(crate) struct Running {
 pub(crate) struct Cpu {
     pub index: CpuIndex,
     pub online: bool,
-    /// Whether [`Decision::Preempt`] has not been answered yet.
-    pub kicked: bool,
+    /// For whom [`Decision::Preempt`] was said and not yet answered.
+    pub kicked: Option<ThreadId>,
     pub running: Option<Running>,
     /// Who runs as far as the driver was told.
     pub shown: Option<ThreadId>,
@@ -86,7 +86,7 @@ impl Cpu {
         Cpu {
             index,
             online: true,
-            kicked: false,
+            kicked: None,
             running: None,
             shown: None,
             charged_at: Instant::ORIGIN,

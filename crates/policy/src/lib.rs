@@ -36,6 +36,7 @@ mod ids;
 pub mod machine;
 mod policy;
 mod queue;
+pub mod replay;
 mod server;
 mod thread;
 pub mod trace;

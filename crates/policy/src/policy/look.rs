@@ -57,7 +57,7 @@ impl Policy {
         if !at.online {
             return;
         }
-        at.kicked = false;
+        let awaited = at.kicked.take();
         at.charged_at = now;
         at.throttle_exhausted(out);
         at.release_due(now, out);
@@ -77,6 +77,7 @@ impl Policy {
         if let Some(thread) = displaced.filter(|t| self.thread(*t).allowed.len() > 1) {
             self.place(thread, out);
         }
+        self.place_again(awaited, out);
     }
 
     /// E2, then the thread inside.

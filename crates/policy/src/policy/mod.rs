@@ -6,6 +6,7 @@
 //! servers of its capsule on every CPU it may use, and one CPU is sent for (`place.rs`). Capsules
 //! come and go in `change.rs`, threads in `threads.rs`.
 
+mod audit;
 mod change;
 mod look;
 mod place;
@@ -214,7 +215,7 @@ impl Policy {
         self.now = now;
         let cpu = &mut self.cpus[index];
         cpu.online = false;
-        cpu.kicked = false;
+        let awaited = cpu.kicked.take();
         cpu.stop_all();
         cpu.timer = Instant::NEVER;
         // What was armed before is stale.
@@ -224,6 +225,7 @@ impl Policy {
             self.enqueue(running.thread, crate::queue::Place::Front, out);
             self.place(running.thread, out);
         }
+        self.place_again(awaited, out);
         Ok(())
     }
 

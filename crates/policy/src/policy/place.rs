@@ -10,7 +10,7 @@ use crate::decision::Decision;
 use crate::ids::{CapsuleId, ThreadId};
 use crate::policy::Policy;
 use crate::queue::Place;
-use crate::thread::ThreadState;
+use crate::thread::{Thread, ThreadState};
 
 /// How well a CPU would do for a waiting thread: the least value is the best. The order is part of
 /// the policy, since another order is another trace:
@@ -83,32 +83,40 @@ impl Policy {
 
     /// Finds a CPU for a waiting thread: an idle one looks at once, a busy one is sent for.
     pub(super) fn place(&mut self, thread: ThreadId, out: &mut Vec<Decision>) {
-        let waiting = self.thread(thread);
-        if waiting.state != ThreadState::Queued {
-            return;
-        }
-        let allowed = waiting.allowed;
-        let best = allowed
-            .iter()
-            .filter_map(|index| {
+        let allowed = self.thread(thread).allowed;
+        // An idle CPU may take another thread that waits; then it is busy, and the next is tried.
+        for _ in 0..=allowed.len() {
+            if self.thread(thread).state != ThreadState::Queued {
+                break;
+            }
+            let fits = allowed.iter().filter_map(|index| {
                 let cpu = index.0 as usize;
                 self.fit(cpu, thread).map(|fit| (fit, cpu))
-            })
-            .min();
-        if let Some((_, cpu)) = best {
+            });
+            let Some((_, cpu)) = fits.min() else { break };
             let at = &mut self.cpus[cpu];
-            if at.running.is_none() {
-                self.look(cpu, out);
-            } else {
-                at.kicked = true;
+            if at.running.is_some() {
+                at.kicked = Some(thread);
                 out.push(Decision::Preempt { cpu: at.index });
+                break;
             }
+            self.look(cpu, out);
         }
         // A new waiter can end a slice, or let a server wait for its release.
         for index in allowed.iter() {
-            if !self.cpus[index.0 as usize].kicked {
+            if self.cpus[index.0 as usize].kicked.is_none() {
                 self.arm(index.0 as usize, out);
             }
+        }
+    }
+
+    /// A CPU that was sent for has looked, or is gone: the thread that it was sent for may have
+    /// been passed by.
+    pub(super) fn place_again(&mut self, awaited: Option<ThreadId>, out: &mut Vec<Decision>) {
+        let Some(thread) = awaited else { return };
+        let waits = |thread: &Thread| thread.state == ThreadState::Queued;
+        if self.known_thread(thread).is_ok_and(waits) {
+            self.place(thread, out);
         }
     }
 
@@ -116,7 +124,7 @@ impl Policy {
     /// CPU is about to look anyway.
     fn fit(&self, cpu: usize, thread: ThreadId) -> Option<Fit> {
         let at = &self.cpus[cpu];
-        if !at.online || at.kicked {
+        if !at.online || at.kicked.is_some() {
             return None;
         }
         let waiting = self.thread(thread);

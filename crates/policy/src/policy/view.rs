@@ -62,6 +62,14 @@ impl Policy {
         (cpu.timer < Instant::NEVER).then_some(cpu.timer)
     }
 
+    /// When the server that a CPU runs will have spent its budget, if all time is executed from
+    /// when it was charged last.
+    pub fn exhausts_at(&self, cpu: CpuIndex) -> Option<Instant> {
+        let cpu = self.cpus.get(cpu.0 as usize)?;
+        let running = cpu.running.filter(|running| !running.background)?;
+        Some(cpu.charged_at.saturating_add(cpu.left(running.slot).remaining()))
+    }
+
     /// What a thread is doing.
     pub fn thread_state(&self, thread: ThreadId) -> Option<ThreadState> {
         self.known_thread(thread).ok().map(|thread| thread.state)
