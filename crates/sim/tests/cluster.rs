@@ -227,3 +227,63 @@ fn what_is_wrong_with_a_file_is_said_with_line_and_key() {
     let policy = format!("{SMALL}[[policy]]\ncpus = \"best-fit\"\n");
     assert!(read(&policy).unwrap_err().to_string().contains("line 26, policy[0].hosts: "));
 }
+
+/// A text as the JSON that its schema speaks of.
+fn as_json(text: &str) -> serde_json::Value {
+    use serde_json::Value;
+    use toml::de::{DeTable, DeValue};
+
+    fn table(table: &DeTable<'_>) -> Value {
+        let member = |(key, item): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            (key.to_string(), value(item.get_ref()))
+        };
+        Value::Object(table.iter().map(member).collect())
+    }
+
+    fn value(item: &DeValue<'_>) -> Value {
+        match item {
+            DeValue::String(text) => Value::from(text.to_string()),
+            DeValue::Integer(number) => Value::from(number.as_str().parse::<i64>().unwrap()),
+            DeValue::Float(number) => Value::from(number.as_str().parse::<f64>().unwrap()),
+            DeValue::Boolean(flag) => Value::from(*flag),
+            DeValue::Datetime(date) => Value::from(date.to_string()),
+            DeValue::Array(items) => items.iter().map(|item| value(item.get_ref())).collect(),
+            DeValue::Table(inner) => table(inner),
+        }
+    }
+
+    table(DeTable::parse(text).unwrap().get_ref())
+}
+
+#[test]
+fn the_schema_takes_what_the_reader_takes() {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/schema/cluster.v1.json")).unwrap();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("cluster.v1.json", schema).unwrap();
+    let index = compiler.compile("cluster.v1.json", &mut schemas).unwrap();
+    let valid = |text: &str| schemas.validate(&as_json(text), index).is_ok();
+    for text in [
+        SMALL,
+        LINES,
+        include_str!("../../../docs/scenarios/ten-thousand-hosts.toml"),
+        include_str!("../../../docs/scenarios/small-cluster.toml"),
+    ] {
+        assert!(valid(text) && read(text).is_ok());
+    }
+    for (from, to) in [
+        ("cluster/1", "cluster/2"),
+        ("\"60s\"", "60"),
+        ("[hosts]", "[host]"),
+        ("count = 20", "count = 0"),
+        ("nodes = 2", "enforcer = \"cfs\""),
+        ("nodes = 2", "limit_percent = 101"),
+        ("\"20s\"", "\"20\""),
+        ("weight = 3", "weight = 0"),
+        ("weight = 3", "wait = 3"),
+    ] {
+        let text = with(SMALL, &[(from, to)]);
+        assert!(!valid(&text) && read(&text).is_err(), "{from} -> {to}");
+    }
+}
