@@ -2,14 +2,18 @@
 //! `cargo xtask`: what is checked and generated beside the compiler.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use xtask::metadata::workspace_root;
-use xtask::{generate, house};
+use xtask::{bench, bench_model, generate, house};
 
 const USAGE: &str = "\
 usage: cargo xtask check          the house rules, on the whole tree
        cargo xtask gen            writes man pages and shell completions
-       cargo xtask gen --check    compares them with what would be written";
+       cargo xtask gen --check    compares them with what would be written
+       cargo xtask bench-model [--json]
+                                  the figures promised of scheduler, theory and simulator;
+                                  status 5: one is broken";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +22,8 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["gen"] => write_generated(),
         ["gen", "--check"] => check_generated(),
+        ["bench-model"] => bench_model(&arguments, false),
+        ["bench-model", "--json"] => bench_model(&arguments, true),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -67,4 +73,12 @@ fn check_generated() -> anyhow::Result<ExitCode> {
     }
     println!("{} generated files differ; run `cargo xtask gen`.", differences.len());
     Ok(ExitCode::FAILURE)
+}
+
+fn bench_model(arguments: &[String], json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(status) = bench::in_release(arguments)? {
+        return Ok(status);
+    }
+    let start = Instant::now();
+    bench::run("model", json, || bench_model::rows(&|| start.elapsed().as_secs_f64()))
 }

@@ -59,7 +59,10 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "evenkeel-report",
         ],
     ),
-    ("xtask", &["evenkeel"]),
+    (
+        "xtask",
+        &["evenkeel", "evenkeel-model", "evenkeel-theory", "evenkeel-policy", "evenkeel-sim"],
+    ),
 ];
 
 /// The pure ring: no I/O, no clock, no threads.
