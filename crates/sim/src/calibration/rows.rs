@@ -47,7 +47,7 @@ mod tests {
         let calibration = calibrate(&Measured::native_lab().unwrap()).unwrap();
         let parameters = calibration.parameters;
         assert!(parameters.refill_rate > 0.0 && parameters.refill_rate < 0.1, "{parameters:?}");
-        let (fitted, others): (Vec<_>, Vec<_>) =
+        let (fitted, others): (Vec<&Prediction>, Vec<&Prediction>) =
             calibration.predictions.iter().partition(|prediction| prediction.fitted);
         assert_eq!((fitted.len(), others.len()), (2, 10));
         for point in fitted {
