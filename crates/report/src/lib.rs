@@ -30,6 +30,7 @@ mod section;
 mod stats;
 mod table;
 mod text;
+pub mod trace;
 mod write;
 
 use evenkeel_lab::measurement::Results;

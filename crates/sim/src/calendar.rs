@@ -40,8 +40,7 @@ impl Calendar {
         let leaves = slots.max(2).next_power_of_two();
         // The numbers of the slots fit: at most 2^31 of them.
         let winner = (0..2 * leaves).map(|n| u32::try_from(n.saturating_sub(leaves)).unwrap_or(0));
-        let mut calendar =
-            Calendar { due_ns: vec![NEVER_NS; leaves], winner: winner.collect() };
+        let mut calendar = Calendar { due_ns: vec![NEVER_NS; leaves], winner: winner.collect() };
         for node in (1..leaves).rev() {
             calendar.winner[node] = calendar.match_at(node);
         }

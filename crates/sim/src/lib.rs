@@ -4,7 +4,7 @@
 //! ```text
 //!   scenario.toml -> Scenario -> run(scheduler) -> Outcome      one machine, one scheduler
 //!                                   |                            table, JSON
-//!                                   +-> Trace -> SVG, Chrome     who ran when
+//!                                   +-> Trace                   who ran when
 //! ```
 //!
 //! The capsule scheduler in it is `evenkeel-policy`, unchanged; beside it stand models of what Linux

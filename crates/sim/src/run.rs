@@ -119,16 +119,16 @@ pub(crate) fn recorded<R: Record>(
 /// The quota of each capsule: its own part on all its CPUs together.
 fn quotas(scenario: &Scenario) -> Result<Vec<Span>, SimError> {
     let own = scenario.own_parts()?;
-    let quota = |(capsule, own): (&crate::scenario::CapsuleSpec, &Option<evenkeel_theory::Held>)| {
-        let (budget, period) = (capsule.reservation.budget(), capsule.reservation.period());
-        let error =
-            SimError::Quota { capsule: capsule.name.to_string(), budget, period };
-        let budget = own.as_ref().map_or(Span::ZERO, |own| own.reservation.budget());
-        let quota = budget.checked_mul(capsule.cpus.len() as u64).unwrap_or(budget);
-        // A capsule without an own part has no threads, and no group of its own.
-        let possible = own.is_none() || quota >= QUOTA_MIN;
-        if possible && period <= PERIOD_MAX { Ok(quota) } else { Err(error) }
-    };
+    let quota =
+        |(capsule, own): (&crate::scenario::CapsuleSpec, &Option<evenkeel_theory::Held>)| {
+            let (budget, period) = (capsule.reservation.budget(), capsule.reservation.period());
+            let error = SimError::Quota { capsule: capsule.name.to_string(), budget, period };
+            let budget = own.as_ref().map_or(Span::ZERO, |own| own.reservation.budget());
+            let quota = budget.checked_mul(capsule.cpus.len() as u64).unwrap_or(budget);
+            // A capsule without an own part has no threads, and no group of its own.
+            let possible = own.is_none() || quota >= QUOTA_MIN;
+            if possible && period <= PERIOD_MAX { Ok(quota) } else { Err(error) }
+        };
     scenario.capsules.iter().zip(&own).map(quota).collect()
 }
 

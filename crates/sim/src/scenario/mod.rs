@@ -348,7 +348,9 @@ impl WorkloadKind {
     pub const fn is_network(&self) -> bool {
         matches!(
             self,
-            WorkloadKind::Stream { .. } | WorkloadKind::Flood { .. } | WorkloadKind::Requests { .. }
+            WorkloadKind::Stream { .. }
+                | WorkloadKind::Flood { .. }
+                | WorkloadKind::Requests { .. }
         )
     }
 

@@ -151,8 +151,17 @@ fn network(form: &mut Form<'_>, at: &mut Places, names: &mut Names) -> Result<Ne
     *at = places(
         form,
         &[
-            "interrupt", "softirq", "napi", "demux", "guest", "guest_gro", "ring", "backlog",
-            "socket", "poll", "uplink",
+            "interrupt",
+            "softirq",
+            "napi",
+            "demux",
+            "guest",
+            "guest_gro",
+            "ring",
+            "backlog",
+            "socket",
+            "poll",
+            "uplink",
         ],
     );
     Ok(network)
@@ -183,7 +192,14 @@ fn capsule(
     at.push(places(
         form,
         &[
-            "name", "budget", "cpus", "parent", "phase", "weight", "priority", "context",
+            "name",
+            "budget",
+            "cpus",
+            "parent",
+            "phase",
+            "weight",
+            "priority",
+            "context",
             "police_pps",
         ],
     ));
@@ -219,9 +235,28 @@ fn workload(
     at.push(places(
         form,
         &[
-            "capsule", "name", "priority", "cpu", "period", "cost", "cost_max", "offset", "jitter",
-            "deadline", "gap", "gap_mean", "burst", "spacing", "suspend", "rounds", "window",
-            "delay", "packet_bytes", "rate_pps", "batch", "packets",
+            "capsule",
+            "name",
+            "priority",
+            "cpu",
+            "period",
+            "cost",
+            "cost_max",
+            "offset",
+            "jitter",
+            "deadline",
+            "gap",
+            "gap_mean",
+            "burst",
+            "spacing",
+            "suspend",
+            "rounds",
+            "window",
+            "delay",
+            "packet_bytes",
+            "rate_pps",
+            "batch",
+            "packets",
         ],
     ));
     Ok(WorkloadSpec { capsule: 0, name: name.to_string(), priority, cpu, kernel, kind })
@@ -339,9 +374,9 @@ fn resolve(scenario: &mut Scenario, names: &Names, map: &Map) -> Result<(), Form
     let all: Vec<CapsuleName> = scenario.capsules.iter().map(|c| c.name.clone()).collect();
     let find = |name: &CapsuleName, places: &Places, key: &str| {
         let known = || all.iter().map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ");
-        all.iter()
-            .position(|other| other == name)
-            .ok_or_else(|| place(places, key, &format!("there is no capsule '{name}' among {}", known())))
+        all.iter().position(|other| other == name).ok_or_else(|| {
+            place(places, key, &format!("there is no capsule '{name}' among {}", known()))
+        })
     };
     for (index, parent) in names.parents.iter().enumerate() {
         let Some(parent) = parent else { continue };

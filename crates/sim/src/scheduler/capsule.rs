@@ -8,7 +8,7 @@
 use evenkeel_model::{Bandwidth, CpuIndex, Instant, Span};
 use evenkeel_policy::{
     CapsuleId as PolicyCapsule, Config, ConfigError, CpuMask, Decision, Event, Policy, PolicyError,
-    Tie, ThreadId as PolicyThread, WakeRule as PolicyWakeRule,
+    ThreadId as PolicyThread, Tie, WakeRule as PolicyWakeRule,
 };
 
 use crate::scenario::{Scenario, WakeRule};

@@ -277,9 +277,7 @@ impl Scheduler for Fair {
         if self.inner[thread.0].is_queued() {
             state.inside[capsule].sleep(&mut self.inner, thread.0, slice_ns);
         }
-        if state.inside[capsule].runnable(&self.inner) == 0
-            && state.outer[capsule].is_runnable()
-        {
+        if state.inside[capsule].runnable(&self.inner) == 0 && state.outer[capsule].is_runnable() {
             state.queue.sleep(&mut state.outer, capsule, slice_ns);
             if let Some(bandwidth) = self.bandwidth.get_mut(capsule) {
                 bandwidth.sleep(cpu);

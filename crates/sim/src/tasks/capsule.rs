@@ -2,7 +2,7 @@
 //! `[[capsule]]` of a task file: what every file has of a capsule, where budget and period may be
 //! left to a search, and how the tasks share the supply.
 
-use evenkeel_model::{CapsuleName, CpuSet, Span};
+use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, Span};
 use evenkeel_theory::{Scheduler, Wanted};
 
 use super::Search;
@@ -59,7 +59,8 @@ pub(super) fn take(form: &mut Form<'_>, search: Search) -> Result<CapsuleTable, 
             return Err(form.error_at("period", what));
         }
     };
-    let (cpus, parent) = (form.required("cpus")?, form.optional("parent")?);
+    let cpus = form.optional("cpus")?.unwrap_or_else(|| CpuSet::single(CpuIndex(0)));
+    let parent = form.optional("parent")?;
     let words = [("fp", Scheduler::FixedPriority), ("edf", Scheduler::Edf)];
     let inside = form.choice("inside", &words)?.unwrap_or_default();
     Ok(CapsuleTable {

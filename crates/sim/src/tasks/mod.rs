@@ -2,14 +2,13 @@
 //! Task files: capsules and the tasks inside them, as `evenkeel check` reads them.
 //!
 //! ```toml
-//! schema = "evenkeel.tasks/1"      # optional
+//! schema = "evenkeel.tasks/1"
 //! enforcer = "scx"                 # or "rtgroup"
 //!
 //! [[capsule]]
 //! name = "web"
 //! budget = "6ms"                   # or "smallest"
 //! period = "20ms"                  # or "smallest"
-//! cpus = "0"
 //!
 //! [[task]]
 //! capsule = "web"
@@ -18,7 +17,7 @@
 //! period = "20ms"
 //! ```
 //!
-//! The rest has defaults: `docs/schemas/tasks.schema.json` has all keys. What is judged by looking
+//! The rest has defaults: `docs/schema/tasks.v1.json` has all keys. What is judged by looking
 //! at several tables (names that come twice, parents in a circle) has its place as well.
 
 mod build;
@@ -87,15 +86,14 @@ pub fn parse(text: &str) -> Result<TaskFile, FormError> {
     })
 }
 
-/// `schema`, which may be left out and must be ours.
+/// `schema`, which says what kind of file this is.
 fn take_schema(form: &mut Form<'_>) -> Result<(), FormError> {
-    match form.optional::<String>("schema")? {
-        Some(other) if other != SCHEMA => {
-            let what = format!("'{other}' is another kind of file; this reads \"{SCHEMA}\"");
-            Err(form.error_at("schema", what))
-        }
-        _ => Ok(()),
+    let schema: String = form.required("schema")?;
+    if schema == SCHEMA {
+        return Ok(());
     }
+    let what = format!("'{schema}' is another kind of file; this reads \"{SCHEMA}\"");
+    Err(form.error_at("schema", what))
 }
 
 /// The range of a search that does not say: below a millisecond the kernel's budgets are mostly

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who ran when: recorded stretch by stretch, drawn as lanes (SVG) or written for trace viewers.
-
-mod chrome;
-mod svg;
+//! Who ran when, recorded stretch by stretch. Pictures of it and files for trace viewers are made
+//! elsewhere (`evenkeel-report`), from this.
 
 use evenkeel_model::{Instant, Span};
 
@@ -111,19 +109,6 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// As an SVG picture: a lane for each thread, time to the right.
-    pub fn to_svg(&self) -> String {
-        svg::draw(self)
-    }
-
-    /// As a Chrome trace (JSON), which Perfetto and chrome://tracing open.
-    ///
-    /// # Errors
-    /// If a name is not representable in JSON, which no text is; a bug.
-    pub fn to_chrome(&self) -> Result<String, serde_json::Error> {
-        chrome::write(self)
-    }
-
     /// CPU time that a lane had.
     pub fn ran(&self, lane: usize) -> Span {
         let own = self.stretches.iter().filter(|stretch| stretch.lane == lane && !stretch.stolen);

@@ -2,14 +2,14 @@
 //! A trace in the form of trace viewers: the JSON object format of "Trace Event Format" (Google,
 //! 2016), which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 //!
-//! A process is a capsule, its threads are the capsule's, so that a viewer groups them; a second
-//! group of lanes shows the CPUs. Times are in microseconds with three decimals: nanoseconds.
+//! A process is a capsule, its threads are the capsule's, so that a viewer groups them; another
+//! process shows the CPUs. Times are in microseconds with three decimals: nanoseconds.
 
 use serde::Serialize;
 
-use crate::trace::{Moment, Trace};
+use crate::trace::{Doing, Trace};
 
-/// Process number of the CPUs; capsules follow from one on.
+/// Process number of the CPUs; groups follow from one on.
 const CPUS: usize = 0;
 
 /// The file.
@@ -18,15 +18,15 @@ struct Document<'a> {
     #[serde(rename = "displayTimeUnit")]
     display_time_unit: &'static str,
     #[serde(rename = "otherData")]
-    other_data: Other,
+    other_data: Other<'a>,
     #[serde(rename = "traceEvents")]
     trace_events: Vec<Entry<'a>>,
 }
 
 #[derive(Serialize)]
-struct Other {
-    scheduler: &'static str,
-    is_cut: bool,
+struct Other<'a> {
+    title: &'a str,
+    caption: &'a str,
 }
 
 /// One entry of any phase.
@@ -59,42 +59,38 @@ struct Args<'a> {
 pub(super) fn write(trace: &Trace) -> Result<String, serde_json::Error> {
     let cpu_names: Vec<String> = (0..trace.cpus).map(|cpu| format!("CPU {cpu}")).collect();
     let mut entries = vec![named("process_name", CPUS, 0, "CPUs")];
+    let cpus = cpu_names.iter().enumerate();
+    entries.extend(cpus.map(|(cpu, name)| named("thread_name", CPUS, cpu, name)));
+    let groups = trace.groups.iter().enumerate();
+    entries.extend(groups.map(|(group, name)| named("process_name", 1 + group, 0, name)));
+    let lanes = trace.lanes.iter().enumerate();
     entries.extend(
-        cpu_names.iter().enumerate().map(|(cpu, name)| named("thread_name", CPUS, cpu, name)),
+        lanes.map(|(index, lane)| named("thread_name", 1 + lane.group, 1 + index, &lane.name)),
     );
-    for (index, lane) in trace.lanes.iter().enumerate() {
-        entries.push(named("process_name", 1 + lane.capsule_index, 0, &lane.capsule));
-        entries.push(named("thread_name", 1 + lane.capsule_index, 1 + index, &lane.thread));
-    }
     for stretch in &trace.stretches {
-        let lane = &trace.lanes[stretch.lane];
-        let (name, own) = match stretch.stolen {
-            true => ("interrupt", "stolen by interrupts"),
-            false => (lane.thread.as_str(), "runs"),
+        let Some(lane) = trace.lanes.get(stretch.lane) else { continue };
+        let (name, own) = match stretch.doing {
+            Doing::Runs => (lane.name.as_str(), "runs"),
+            Doing::Stolen => ("interrupt", "stolen by interrupts"),
         };
-        let times = (stretch.from.as_ns(), stretch.to.as_ns());
+        let times = (stretch.from_ns, stretch.to_ns);
         entries.push(complete(name, (CPUS, stretch.cpu), times, None));
-        let place = (1 + lane.capsule_index, 1 + stretch.lane);
+        let place = (1 + lane.group, 1 + stretch.lane);
         entries.push(complete(own, place, times, Some(stretch.cpu)));
     }
-    for event in &trace.events {
-        let tid = event.lane.map_or(0, |lane| 1 + lane);
-        // Of a job: its thread; of a server: the whole capsule.
-        let scope = if event.moment == Moment::Late { "t" } else { "p" };
-        entries.push(Entry {
-            name: event.moment.as_str(),
-            ph: "i",
-            pid: 1 + event.capsule,
-            tid,
-            ts: Some(micros(event.at.as_ns())),
-            dur: None,
-            s: Some(scope),
-            args: event.cpu.map(|cpu| Args { name: None, cpu: Some(cpu) }),
-        });
-    }
+    entries.extend(trace.moments.iter().map(|moment| Entry {
+        name: moment.what,
+        ph: "i",
+        pid: 1 + moment.group,
+        tid: moment.lane.map_or(0, |lane| 1 + lane),
+        ts: Some(micros(moment.at_ns)),
+        dur: None,
+        s: Some(if moment.lane.is_some() { "t" } else { "p" }),
+        args: moment.cpu.map(|cpu| Args { name: None, cpu: Some(cpu) }),
+    }));
     serde_json::to_string(&Document {
         display_time_unit: "ns",
-        other_data: Other { scheduler: trace.scheduler.as_str(), is_cut: trace.is_cut },
+        other_data: Other { title: &trace.title, caption: &trace.caption },
         trace_events: entries,
     })
 }
@@ -116,13 +112,13 @@ fn complete(
         pid,
         tid,
         ts: Some(micros(from_ns)),
-        dur: Some(micros(to_ns - from_ns)),
+        dur: Some(micros(to_ns.saturating_sub(from_ns))),
         s: None,
         args: cpu.map(|cpu| Args { name: None, cpu: Some(cpu) }),
     }
 }
 
-/// Exact to the nanosecond up to 2^53 ns, 104 days; simulations end after an hour.
+/// Exact to the nanosecond up to 2^53 ns, 104 days.
 fn micros(ns: u64) -> f64 {
     ns as f64 / 1_000.0
 }
