@@ -193,12 +193,11 @@ evenkeel check tasks.toml
 evenkeel check tasks.toml --json | jq '.capsules[].reasons'
 
 With this in tasks.toml:
-  enforcer = \"scx\"
+  schema = \"evenkeel.tasks/1\"
   [[capsule]]
   name = \"web\"
   budget = \"smallest\"
   period = \"20ms\"
-  cpus = \"0\"
   [[task]]
   capsule = \"web\"
   name = \"rx\"
@@ -213,11 +212,12 @@ enforcer   scx (the default) or rtgroup: whose test judges the capsules.
 [host]     tick, the kernel's (rtgroup charges budgets at it); ceiling, what capsules of
            one CPU may have of each second; foreign, what runs before them.
 [search]   period_min, period_max, overhead: for capsules whose period is \"smallest\".
-[[capsule]]  name, budget, period, cpus, parent, inside (fp or edf).
+[[capsule]]
+           name, budget, period, cpus (0), parent, inside (fp, the default, or edf).
 [[task]]   capsule, name, wcet, period, deadline (the period), jitter, section (for how
            long it cannot be preempted), priority (by deadline), cpu (pinned to it).
 
-JSON schema: docs/schemas/tasks.schema.json.
+JSON schema: docs/schema/tasks.v1.json.
 ",
         ),
         Section::new(
