@@ -140,7 +140,7 @@ fn component(
             return Err(without.priority_place.error(what));
         }
     }
-    if by_deadline {
+    if by_deadline && capsule.inside == Scheduler::FixedPriority {
         tasks = deadline_monotonic(&tasks);
     }
     let CapsuleTable { name, wanted, cpus, parent, inside, .. } = capsule;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use evenkeel_model::{CapsuleName, CpuSet, Reservation, Span};
+use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, Reservation, Span};
 
 use super::{names, title};
 use crate::verdict::{HostHolder, HostSum, Reason};
@@ -20,8 +20,8 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "the kernel adds up the real-time groups of all CPUs and allows {limit} of \
-                     one: {}{left} are left, this adds {adds}",
-                    held_by(holders, sum)
+                     one{}",
+                    needed(held_by(holders, sum), *left, *adds)
                 )
             }
             Reason::CpuSumExceeded { cpus, adds, limit, foreign, left, holders } => {
@@ -32,9 +32,9 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "{}: capsules may have {limit} of a CPU, the rest stays for best \
-                     effort{outranked}; {}{left} are left, this adds {adds}",
+                     effort{outranked}{}",
                     title(cpus),
-                    holders_in_words(holders)
+                    needed(holders_in_words(holders), *left, *adds)
                 )
             }
             Reason::NoBandLeft { capsules_max } => write!(
@@ -112,6 +112,15 @@ fn held_by(holders: &[HostHolder], sum: &HostSum) -> String {
 /// `'a' holds 40 %, 'b' holds 30 %; `
 fn holders_in_words(holders: &[HostHolder]) -> String {
     listed(holders.iter().map(|h| format!("'{}' holds {}", h.name, h.bandwidth)).collect())
+}
+
+/// `: 'a' holds 40 %; 55 % are left, this adds 60 %`, or where nobody holds anything `, and this
+/// needs 100 %`.
+fn needed(held: String, left: Bandwidth, adds: Bandwidth) -> String {
+    match held.is_empty() {
+        true => format!(", and this needs {adds}"),
+        false => format!(": {held}{left} are left, this adds {adds}"),
+    }
 }
 
 fn listed(parts: Vec<String>) -> String {
