@@ -19,9 +19,9 @@ pub(super) const WINDOW: u32 = 207;
 /// Beyond it a cold cache costs no more: a guard, four times what any point of the lab comes to.
 const REFILL_MAX: Span = Span::from_ms(1);
 
-/// Simulated time of a point: a hundred of B's periods.
-const DURATION: Span = Span::from_s(10);
-const WARMUP: Span = Span::from_s(1);
+/// Simulated time of a point: forty of B's periods are measured, and nothing in it is random.
+const DURATION: Span = Span::from_ms(4_500);
+const WARMUP: Span = Span::from_ms(500);
 
 /// What is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
