@@ -8,11 +8,12 @@ pub mod simulator;
 
 use evenkeel_model::BenchRow;
 
-pub use exhaustive::{Effort, Findings, one_server, several_cpus};
+pub use exhaustive::{Effort, Findings, one_server, sections, several_cpus};
 
 /// The rows, with the whole effort: some ten seconds of one core, optimised.
 pub fn rows() -> Vec<BenchRow> {
     let one = one_server(Effort::Whole);
+    let held_up = sections(Effort::Whole);
     let several = several_cpus(Effort::Whole);
     let count = |n: u64| {
         // Far below 2^53.
@@ -39,6 +40,17 @@ pub fn rows() -> Vec<BenchRow> {
             0.0,
         )
         .and(one.bounds > 0),
+        BenchRow::at_most(
+            format!(
+                "theory against exhaustive simulation, sections: promises broken, of {} promises \
+                 for {} sets",
+                held_up.promises, held_up.sets
+            ),
+            count(held_up.optimistic),
+            "sets",
+            0.0,
+        )
+        .and(held_up.promises > 0),
         BenchRow::at_most(
             format!(
                 "theory against simulation, two CPUs: promises broken, of {} promises for {} sets",

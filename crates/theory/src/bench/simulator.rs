@@ -23,6 +23,8 @@ pub struct SimTask {
     pub deadline: u32,
     /// J.
     pub jitter: u32,
+    /// The first steps of each job in which nothing preempts it; on one CPU only.
+    pub section: u32,
 }
 
 /// When a task's jobs arrive.
@@ -87,9 +89,10 @@ pub fn responses(
         let mut ran = [false; TASKS_MAX];
         for _ in 0..cpus(step) {
             let ready = |&i: &usize| queues[i].pending > 0 && !ran[i];
+            let holds = (0..tasks.len()).find(|&i| queues[i].in_section(&tasks[i]));
             let first =
                 (0..tasks.len()).filter(ready).min_by_key(|&i| order.rank(i, tasks, &queues[i]));
-            let Some(first) = first else { break };
+            let Some(first) = holds.or(first) else { break };
             ran[first] = true;
             if let Some(arrival) = queues[first].run(&tasks[first]) {
                 note(&mut longest[first], arrival, now + 1);
@@ -120,6 +123,12 @@ impl Queue {
             self.pending += 1;
             self.next += i64::from(task.period);
         }
+    }
+
+    /// Whether the first job has begun its section and not ended it.
+    fn in_section(&self, task: &SimTask) -> bool {
+        let done = task.wcet - self.left.min(task.wcet);
+        self.pending > 0 && 0 < done && done < task.section
     }
 
     /// Runs the first job for one step; the arrival of the job if that ends it.
