@@ -19,6 +19,9 @@ _evenkeel() {
             evenkeel,capsule)
                 cmd="evenkeel__subcmd__capsule"
                 ;;
+            evenkeel,check)
+                cmd="evenkeel__subcmd__check"
+                ;;
             evenkeel,completions)
                 cmd="evenkeel__subcmd__completions"
                 ;;
@@ -36,6 +39,9 @@ _evenkeel() {
                 ;;
             evenkeel,run)
                 cmd="evenkeel__subcmd__run"
+                ;;
+            evenkeel,sim)
+                cmd="evenkeel__subcmd__sim"
                 ;;
             evenkeel,vm)
                 cmd="evenkeel__subcmd__vm"
@@ -91,6 +97,9 @@ _evenkeel() {
             evenkeel__subcmd__help,capsule)
                 cmd="evenkeel__subcmd__help__subcmd__capsule"
                 ;;
+            evenkeel__subcmd__help,check)
+                cmd="evenkeel__subcmd__help__subcmd__check"
+                ;;
             evenkeel__subcmd__help,completions)
                 cmd="evenkeel__subcmd__help__subcmd__completions"
                 ;;
@@ -108,6 +117,9 @@ _evenkeel() {
                 ;;
             evenkeel__subcmd__help,run)
                 cmd="evenkeel__subcmd__help__subcmd__run"
+                ;;
+            evenkeel__subcmd__help,sim)
+                cmd="evenkeel__subcmd__help__subcmd__sim"
                 ;;
             evenkeel__subcmd__help,vm)
                 cmd="evenkeel__subcmd__help__subcmd__vm"
@@ -133,8 +145,32 @@ _evenkeel() {
             evenkeel__subcmd__help__subcmd__capsule,show)
                 cmd="evenkeel__subcmd__help__subcmd__capsule__subcmd__show"
                 ;;
+            evenkeel__subcmd__help__subcmd__sim,cluster)
+                cmd="evenkeel__subcmd__help__subcmd__sim__subcmd__cluster"
+                ;;
+            evenkeel__subcmd__help__subcmd__sim,run)
+                cmd="evenkeel__subcmd__help__subcmd__sim__subcmd__run"
+                ;;
             evenkeel__subcmd__help__subcmd__vm,list)
                 cmd="evenkeel__subcmd__help__subcmd__vm__subcmd__list"
+                ;;
+            evenkeel__subcmd__sim,cluster)
+                cmd="evenkeel__subcmd__sim__subcmd__cluster"
+                ;;
+            evenkeel__subcmd__sim,help)
+                cmd="evenkeel__subcmd__sim__subcmd__help"
+                ;;
+            evenkeel__subcmd__sim,run)
+                cmd="evenkeel__subcmd__sim__subcmd__run"
+                ;;
+            evenkeel__subcmd__sim__subcmd__help,cluster)
+                cmd="evenkeel__subcmd__sim__subcmd__help__subcmd__cluster"
+                ;;
+            evenkeel__subcmd__sim__subcmd__help,help)
+                cmd="evenkeel__subcmd__sim__subcmd__help__subcmd__help"
+                ;;
+            evenkeel__subcmd__sim__subcmd__help,run)
+                cmd="evenkeel__subcmd__sim__subcmd__help__subcmd__run"
                 ;;
             evenkeel__subcmd__vm,help)
                 cmd="evenkeel__subcmd__vm__subcmd__help"
@@ -155,7 +191,7 @@ _evenkeel() {
 
     case "${cmd}" in
         evenkeel)
-            opts="-h -V --color --help --version doctor capsule run vm lab completions lab-guest help"
+            opts="-h -V --color --help --version doctor capsule run vm lab check sim completions lab-guest help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -486,6 +522,24 @@ _evenkeel() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        evenkeel__subcmd__check)
+            opts="-h --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         evenkeel__subcmd__completions)
             opts="-h --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -527,7 +581,7 @@ _evenkeel() {
             return 0
             ;;
         evenkeel__subcmd__help)
-            opts="doctor capsule run vm lab completions lab-guest help"
+            opts="doctor capsule run vm lab check sim completions lab-guest help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,6 +706,20 @@ _evenkeel() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        evenkeel__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         evenkeel__subcmd__help__subcmd__completions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -725,6 +793,48 @@ _evenkeel() {
         evenkeel__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__sim)
+            opts="run cluster"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__sim__subcmd__cluster)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__sim__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -840,6 +950,144 @@ _evenkeel() {
                     return 0
                     ;;
                 --netdev)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim)
+            opts="-h --color --help run cluster help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__cluster)
+            opts="-h --seed --svg --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --svg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__help)
+            opts="run cluster help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__help__subcmd__cluster)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__sim__subcmd__run)
+            opts="-h --scheduler --seed --svg --chrome-trace --until --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --scheduler)
+                    COMPREPLY=($(compgen -W "capsule rtgroup eevdf fifo cpu-max all" -- "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --svg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chrome-trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

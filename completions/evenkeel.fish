@@ -34,6 +34,8 @@ complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "capsule" -d 'Make
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "vm" -d 'See which virtual machines run on this host'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "check" -d 'Say whether tasks in capsules are ever late, and why, without a host'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "sim" -d 'Simulate hosts with capsules'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -155,6 +157,43 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l quick -d 'A te
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l dry-run -d 'Print what would be run or removed, and change nothing'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l json -d 'Print one JSON object (evenkeel.lab.EXPERIMENT.v1; demo and all: evenkeel.lab.results.v1)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand check" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand check" -l json -d 'Print one JSON object (evenkeel.check.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and not __fish_seen_subcommand_from run cluster help" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and not __fish_seen_subcommand_from run cluster help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and not __fish_seen_subcommand_from run cluster help" -f -a "run" -d 'Simulate one machine: capsules, what works in them, packets, interrupts'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and not __fish_seen_subcommand_from run cluster help" -f -a "cluster" -d 'Place virtual machines on many hosts, let them come and go, and compare policies'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and not __fish_seen_subcommand_from run cluster help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l scheduler -d 'capsule, rtgroup, eevdf, fifo, cpu-max or all; several with commas between' -r -f -a "capsule\t'Ours'
+rtgroup\t'Legacy RT throttling'
+eevdf\t'The fair scheduler'
+fifo\t'Fixed priorities'
+cpu-max\t'The fair scheduler with `cpu.max`'
+all\t'Each of them'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l seed -d 'Seed, instead of the file\'s' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l svg -d 'Draw who ran when, as lanes, into this file; with one scheduler' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l chrome-trace -d 'Write who ran when, as Chrome trace JSON for Perfetto, into this file; with one scheduler' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l until -d 'Draw and write only so much from the start; at most a million stretches and marks' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -l json -d 'Print one JSON object (evenkeel.sim-run.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from cluster" -l seed -d 'Seed, instead of the file\'s' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from cluster" -l svg -d 'Write a figure of the arrivals that were refused, by policy, to this file' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from cluster" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from cluster" -l json -d 'Print one JSON object (evenkeel.sim-cluster.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from cluster" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from help" -f -a "run" -d 'Simulate one machine: capsules, what works in them, packets, interrupts'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from help" -f -a "cluster" -d 'Place virtual machines on many hosts, let them come and go, and compare policies'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand sim; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand completions" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
@@ -163,14 +202,16 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "check" -d 'Say whether tasks in capsules are ever late, and why, without a host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "sim" -d 'Simulate hosts with capsules'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab check sim completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "attach" -d 'Put a running virtual machine into a capsule'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "detach" -d 'Take a virtual machine out of its capsule'
@@ -179,3 +220,5 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "list" -d 'List the capsules of this host'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from vm" -f -a "list" -d 'List the virtual machines that run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "run" -d 'Simulate one machine: capsules, what works in them, packets, interrupts'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "cluster" -d 'Place virtual machines on many hosts, let them come and go, and compare policies'

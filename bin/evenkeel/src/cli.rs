@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::manual::{Section, after_help, environment, files};
 use crate::output::Output;
 use crate::status::Status;
-use crate::verb::{capsule, completions, doctor, lab, run, vm};
+use crate::verb::{capsule, check, completions, doctor, lab, run, sim, vm};
 
 /// Widest line of help text. Help is prose: lines beyond this are hard to read on any terminal.
 const HELP_COLUMNS_MAX: usize = 100;
@@ -51,6 +51,9 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Vm(vm::Verb),
     Lab(lab::Words),
+    Check(check::Words),
+    #[command(subcommand)]
+    Sim(sim::Verb),
     Completions(completions::Words),
     #[command(hide = true)]
     LabGuest(lab::guest_program::Words),
@@ -65,6 +68,8 @@ impl Verb {
             Verb::Run(words) => run::run(words, output),
             Verb::Vm(verb) => verb.run(output),
             Verb::Lab(words) => lab::run(words, output),
+            Verb::Check(words) => check::run(&words, output),
+            Verb::Sim(verb) => verb.run(output),
             Verb::Completions(words) => completions::run(&words, output),
             Verb::LabGuest(words) => lab::guest_program::run(&words),
         }
@@ -78,6 +83,8 @@ impl Verb {
             Verb::Run(words) => words.json,
             Verb::Vm(verb) => verb.wants_json(),
             Verb::Lab(words) => words.json,
+            Verb::Check(words) => words.json,
+            Verb::Sim(verb) => verb.wants_json(),
             Verb::Completions(_) | Verb::LabGuest(_) => false,
         }
     }
@@ -112,6 +119,8 @@ pub fn sections(path: &[&str]) -> Vec<Section> {
         ["run"] => run::sections(),
         ["vm", rest @ ..] => vm::sections(rest),
         ["lab"] => lab::sections(),
+        ["check"] => check::sections(),
+        ["sim", rest @ ..] => sim::sections(rest),
         ["completions"] => completions::sections(),
         _ => Vec::new(),
     }
@@ -145,7 +154,8 @@ time: read them as 64-bit integers.
 Schemas: evenkeel.doctor.v1, evenkeel.capsule-list.v1, evenkeel.capsule-show.v1,
 evenkeel.plan.v1 (every verb that changes something), evenkeel.vm-list.v1,
 evenkeel.error.v1, evenkeel.lab.EXPERIMENT.v1, evenkeel.lab.results.v1,
-evenkeel.lab-plan.v1, evenkeel.lab-clean.v1.
+evenkeel.lab-plan.v1, evenkeel.lab-clean.v1, evenkeel.check.v1,
+evenkeel.sim-run.v1, evenkeel.sim-cluster.v1.
 ",
         ),
         Section::exit_status(&[
@@ -200,8 +210,8 @@ mod tests {
     #[test]
     fn every_verb_that_does_something_has_examples_and_exit_statuses() {
         walk(&mut Vec::new(), &command(), &mut |path| {
-            // Groups of verbs (`capsule`, `vm`) are documented by their members.
-            if matches!(path, ["capsule"] | ["vm"]) {
+            // Groups of verbs (`capsule`, `vm`, `sim`) are documented by their members.
+            if matches!(path, ["capsule"] | ["vm"] | ["sim"]) {
                 return;
             }
             let titles: Vec<&str> = sections(path).iter().map(|section| section.title).collect();

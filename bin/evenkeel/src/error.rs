@@ -5,11 +5,14 @@
 //! on its own line.
 
 use std::io;
+use std::path::PathBuf;
 
 use evenkeel_host::HostError;
 use evenkeel_lab::LabError;
 use evenkeel_model::ReservationError;
 use evenkeel_report::ReportError;
+use evenkeel_sim::SimError;
+use evenkeel_sim::form::FormError;
 use evenkeel_theory::Verdict;
 use serde::Serialize;
 
@@ -49,6 +52,38 @@ pub enum CliError {
     /// What was measured could not be written as a report; the raw figures are kept.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A file of the user's that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file of the user's that does not say what it must; the error has line and key.
+    #[error("{}, {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormError,
+    },
+    /// A scenario that cannot be simulated.
+    #[error("{}: {source}", path.display())]
+    Sim {
+        /// The scenario's file.
+        path: PathBuf,
+        /// Why not.
+        source: SimError,
+    },
+    /// A file that was asked for and cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Guests of the lab run this program, and it cannot find itself.
     #[error("cannot find the file of this program: {source}")]
     OwnProgram {
@@ -117,13 +152,21 @@ impl CliError {
     /// The exit status.
     pub fn status(&self) -> Status {
         match self {
-            CliError::Words { .. } | CliError::Usage { .. } | CliError::Reservation(_) => {
-                Status::Usage
-            }
+            CliError::Words { .. }
+            | CliError::Usage { .. }
+            | CliError::Reservation(_)
+            | CliError::ReadFile { .. }
+            | CliError::Malformed { .. } => Status::Usage,
             CliError::Host(error) => Status::from_code(error.exit_code()),
             CliError::Lab(error) => Status::from_code(error.exit_code()),
+            CliError::Sim { source, .. } => match source {
+                SimError::Scenario(_) | SimError::Quota { .. } => Status::Usage,
+                SimError::Refused(_) => Status::Refused,
+                SimError::TooManyEvents { .. } => Status::Failed,
+            },
             CliError::ReaderGone => Status::Done,
             CliError::Report(_)
+            | CliError::WriteFile { .. }
             | CliError::OwnProgram { .. }
             | CliError::GuestProgram { .. }
             | CliError::Answer { .. }

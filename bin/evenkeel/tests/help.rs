@@ -56,6 +56,19 @@ fn lab() {
 }
 
 #[test]
+fn sim() {
+    help(&["sim"]);
+    for verb in ["run", "cluster"] {
+        help(&["sim", verb]);
+    }
+}
+
+#[test]
+fn check() {
+    help(&["check"]);
+}
+
+#[test]
 fn completions() {
     help(&["completions"]);
 }

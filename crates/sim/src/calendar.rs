@@ -131,7 +131,8 @@ mod tests {
                     calendar.set(slot, Instant::from_ns(at));
                     plain[slot] = Some(at);
                 }
-                let expected = plain.iter().enumerate().filter_map(|(i, at)| at.map(|at| (at, i))).min();
+                let pending = plain.iter().enumerate();
+                let expected = pending.filter_map(|(i, at)| at.map(|at| (at, i))).min();
                 let found = calendar.first().map(|(slot, at)| (at.as_ns(), slot));
                 prop_assert_eq!(found, expected);
             }

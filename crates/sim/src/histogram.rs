@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Response times as counts: quantiles in constant space, never below the true value.
 //!
-//! Logarithmic buckets with 256 steps an octave: a quantile is the upper edge of its bucket, at most
-//! 1/256 (0.4 %) above what it stands for; smallest and largest are exact.
+//! Logarithmic buckets with 256 steps an octave: a quantile is the upper edge of its bucket, at
+//! most 1/256 (0.4 %) above what it stands for; the largest value is exact.
 
 use evenkeel_model::Span;
 

@@ -7,14 +7,14 @@
 //!                                   +-> Trace                   who ran when
 //! ```
 //!
-//! The capsule scheduler in it is `evenkeel-policy`, unchanged; beside it stand models of what Linux
-//! has (real-time groups, EEVDF, fixed priorities, `cpu.max`), so that one scenario can be looked at
-//! under each. Workloads are threads inside capsules; packets reach them through a network context,
-//! and interrupts take time from whoever runs.
+//! The capsule scheduler in it is `evenkeel-policy`, unchanged; beside it stand models of what
+//! Linux has (real-time groups, EEVDF, fixed priorities, `cpu.max`), so that one scenario can be
+//! looked at under each. Workloads are threads inside capsules; packets reach them through a
+//! network context, and interrupts take time from whoever runs.
 //!
 //! The words: a *workload* is one thread and what makes it work; a *job* is one piece of that work,
 //! and its *response time* runs from its arrival until it is done; *supply* is CPU time that a
-//! capsule's threads really ran; *stolen* is time that interrupts took while one of them was to run.
+//! capsule's threads really ran; *stolen* is time that interrupts took while one was to run.
 //!
 //! Part of the pure ring: no I/O, no clock, no threads. The same scenario with the same seed gives
 //! the same run, event for event. What it refuses to do: promise. A simulation shows what happened

@@ -204,7 +204,8 @@ proptest! {
             }
             Ok(scenario) => {
                 prop_assert_eq!(scenario.check(), Ok(()));
-                let short = Scenario { duration: Span::from_us(100), warmup: Span::ZERO, ..scenario };
+                let (duration, warmup) = (Span::from_us(100), Span::ZERO);
+                let short = Scenario { duration, warmup, ..scenario };
                 for kind in SchedulerKind::ALL {
                     // A scheduler may refuse it; it may not panic.
                     let _ = run(&short, kind);

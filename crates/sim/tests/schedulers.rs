@@ -133,7 +133,7 @@ fn shares_of_the_fair_scheduler_follow_weights() {
         let outcome = run(&fair, SchedulerKind::Eevdf).unwrap();
         for (capsule, weight) in outcome.capsules.iter().zip([100, 200, 700]) {
             let ideal_ns = 100_000 * MS * weight / 1_000;
-            // Lag is bounded by a slice, or by the tick at which a slice ends, however long it runs.
+            // Lag is bounded by a slice, or by the tick at which it ends, however long it runs.
             let bound_ns = 2 * fair.machine.slice.max(tick).as_ns();
             let error_ns = capsule.supply.as_ns().abs_diff(ideal_ns);
             assert!(error_ns <= bound_ns, "tick {tick}, weight {weight}: {error_ns} ns off");

@@ -70,7 +70,8 @@ pub const PURE: [&str; 5] =
     ["evenkeel-model", "evenkeel-theory", "evenkeel-policy", "evenkeel-sim", "evenkeel-lqn"];
 
 /// What the pure ring may depend on besides itself; none of it touches the world (the XML, JSON
-/// and TOML crates read and write text in memory). Tests may use more, since tests run where there is one.
+/// and TOML crates read and write text in memory). Tests may use more, since tests run where there
+/// is one.
 const PURE_EXTERNAL: [&str; 5] = ["serde", "thiserror", "quick-xml", "serde_json", "toml"];
 
 /// Edges between our crates that the house does not have, and impure dependencies of pure crates.

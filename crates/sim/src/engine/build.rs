@@ -23,14 +23,15 @@ use crate::scheduler::{CapsuleId, Cpu, Scheduler, ThreadId, ThreadSpec};
 /// below.
 const NAPI_PRIORITY: u8 = 99;
 
-/// Where the sorts of slots begin in the calendar. At one instant the lower slot goes first: what is
-/// done is done before a budget runs out, and both before new work arrives.
+/// Where the sorts of slots begin in the calendar. At one instant the lower slot goes first: what
+/// is done is done before a budget runs out, and both before new work arrives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slots {
     pub(super) irqs: usize,
     pub(super) timers: usize,
     pub(super) sources: usize,
     pub(super) resumes: usize,
+    pub(super) devices: usize,
     pub(super) warmup: usize,
 }
 
@@ -108,15 +109,16 @@ pub(super) fn engine<S: Scheduler, R: Record>(
     let timers = irqs + cpus;
     let sources = timers + scheduler.timers();
     let resumes = sources + work;
-    let warmup = resumes + work;
+    let devices = resumes + work;
     let polls = polls(scenario, &cast, &costs);
+    let warmup = devices + polls.len();
     Engine {
         now: START,
         end: START.saturating_add(scenario.duration),
         warmup: START.saturating_add(scenario.warmup),
         irq_accounting: scenario.machine.irq_accounting,
         calendar: Calendar::new(warmup + 1),
-        slots: Slots { irqs, timers, sources, resumes, warmup },
+        slots: Slots { irqs, timers, sources, resumes, devices, warmup },
         scheduler,
         orders: Vec::with_capacity(64),
         fired: None,
@@ -201,6 +203,7 @@ fn polls(scenario: &Scenario, cast: &[Cast], costs: &Costs) -> Vec<PollState> {
         in_hand: Vec::with_capacity(network.poll as usize),
         cost_ns: costs.with_factor(if is_uplink { network.demux } else { network.napi }),
         scheduled: false,
+        quiet_until: START,
     };
     polls_of(scenario).into_iter().enumerate().map(state).collect()
 }
@@ -238,6 +241,7 @@ fn costs(scenario: &Scenario) -> Costs {
         refill_rate: parts(interference.refill_rate),
         refill_max_ns: interference.refill_max.as_ns(),
         interrupt_ns: network.interrupt.as_ns(),
+        coalesce: network.coalesce,
         softirq_ns: scaled(network.softirq),
         guest_ns: scaled(network.guest),
         guest_gro_ns: scaled(network.guest_gro),

@@ -2,8 +2,8 @@
 //! Interrupts and softirqs: work that no scheduler sees, done before anything else.
 //!
 //! A hard interrupt of a NAPI instance wakes its thread and stays off until that thread has emptied
-//! its ring. Softirq processing of the `shared` context takes packets from the CPU's backlog, poll
-//! after poll, as long as there are any. What the CPU's thread loses meanwhile is charged to it or
+//! its ring, and for the time of coalescing. Softirq processing of the `shared` context takes
+//! packets from the CPU's backlog, poll after poll, as long as there are any. What the CPU's thread loses meanwhile is charged to it or
 //! not ([`crate::scenario::Machine::irq_accounting`]); it does not progress either way.
 
 use evenkeel_model::Span;
@@ -28,8 +28,19 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
         if std::mem::replace(&mut self.polls[poll].scheduled, true) {
             return;
         }
-        let thread = self.polls[poll].thread;
-        let cpu = self.home(thread.0);
+        let quiet_until = self.polls[poll].quiet_until;
+        if quiet_until > self.now {
+            self.calendar.set(self.slots.devices + poll, quiet_until);
+        } else {
+            self.fire(poll);
+        }
+    }
+
+    /// The interrupt of NAPI instance `poll` reaches its CPU.
+    pub(super) fn fire(&mut self, poll: usize) {
+        let state = &mut self.polls[poll];
+        state.quiet_until = self.now.saturating_add(self.costs.coalesce);
+        let cpu = self.home(self.polls[poll].thread.0);
         self.cpus[cpu.0].hard.push_back(poll);
         self.interrupt(cpu);
     }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   calendar -> one event: something completes | an interrupt ends | a timer of the scheduler
-//!                          | work arrives | a sleep ends
+//!                          | work arrives | a sleep ends | a device may interrupt again
 //!            -> account(cpu): what ran since the last event is charged, stolen time told apart
 //!            -> the event changes what is to be done; the scheduler is told and orders
 //!            -> carry out: switch, arm timers; what now runs completes at ...
@@ -118,9 +118,12 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
         } else if slot < slots.resumes {
             self.counts.arrivals += 1;
             self.arrive(slot - slots.sources);
-        } else if slot < slots.warmup {
+        } else if slot < slots.devices {
             self.counts.completions += 1;
             self.resume(slot - slots.resumes);
+        } else if slot < slots.warmup {
+            self.calendar.cancel(slot);
+            self.fire(slot - slots.devices);
         } else {
             self.calendar.cancel(slot);
             self.end_warmup();

@@ -23,6 +23,7 @@ pub(crate) struct Costs {
     pub(crate) refill_rate: u64,
     pub(crate) refill_max_ns: u64,
     pub(crate) interrupt_ns: u64,
+    pub(crate) coalesce: Span,
     pub(crate) softirq_ns: u64,
     pub(crate) guest_ns: u64,
     pub(crate) guest_gro_ns: u64,
@@ -231,4 +232,6 @@ pub(crate) struct PollState {
     pub(crate) cost_ns: u64,
     /// Its interrupt is off: it polls, or is about to.
     pub(crate) scheduled: bool,
+    /// Its next interrupt comes no earlier.
+    pub(crate) quiet_until: Instant,
 }

@@ -10,7 +10,7 @@ use crate::scenario::WorkloadKind;
 use crate::scheduler::{Cpu, Scheduler, ThreadId};
 
 /// Most jobs that wait for one thread, packets aside, which the socket bounds. Beyond, a workload
-/// is so far behind that more of the same says nothing new; what arrives then is counted as dropped.
+/// is so far behind that more of the same says nothing new; what arrives then counts as dropped.
 const ITEMS_MAX: usize = 10_000;
 
 impl<S: Scheduler, R: Record> Engine<S, R> {

@@ -254,6 +254,8 @@ fn check_network(network: &Network, capsules: usize) -> Result<(), Fault> {
     for (key, cost) in costs {
         at_most(key, cost, Span::from_ms(1))?;
     }
+    // Beyond a tick or two a device is not coalescing but broken.
+    at_most("coalesce", network.coalesce, Span::from_ms(10))?;
     for (key, packets) in
         [("ring", network.ring), ("backlog", network.backlog), ("socket", network.socket)]
     {

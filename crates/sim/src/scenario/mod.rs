@@ -88,6 +88,8 @@ pub struct Interference {
 pub struct Network {
     /// A hard interrupt, stolen from whoever runs.
     pub interrupt: Span,
+    /// Least time between two hard interrupts of one device; packets wait meanwhile.
+    pub coalesce: Span,
     /// A packet in softirq context, bridge and tap included, stolen from whoever runs (`shared`).
     pub softirq: Span,
     /// A packet in the capsule's own NAPI thread (`dedicated`, `demux`).
@@ -315,6 +317,7 @@ impl Default for Network {
     fn default() -> Network {
         Network {
             interrupt: Span::from_us(2),
+            coalesce: Span::ZERO,
             softirq: Span::from_us(1),
             napi: Span::from_us(1),
             demux: Span::from_ns(200),

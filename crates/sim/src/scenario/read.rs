@@ -138,6 +138,7 @@ fn interference(form: &mut Form<'_>, at: &mut Places) -> Result<Interference, Fo
 fn network(form: &mut Form<'_>, at: &mut Places, names: &mut Names) -> Result<Network, FormError> {
     let mut network = Network::default();
     set(&mut network.interrupt, form.optional("interrupt")?);
+    set(&mut network.coalesce, form.optional("coalesce")?);
     set(&mut network.softirq, form.optional("softirq")?);
     set(&mut network.napi, form.optional("napi")?);
     set(&mut network.demux, form.optional("demux")?);
@@ -152,6 +153,7 @@ fn network(form: &mut Form<'_>, at: &mut Places, names: &mut Names) -> Result<Ne
         form,
         &[
             "interrupt",
+            "coalesce",
             "softirq",
             "napi",
             "demux",

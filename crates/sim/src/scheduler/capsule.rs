@@ -2,8 +2,8 @@
 //! The capsule scheduler: `policy` as it is, with the engine's words translated into its own.
 //!
 //! Threads and capsules keep their numbers, capsules from one on, since the policy's capsule 0 is
-//! the class outside all capsules. What a CPU executes is kept until the policy is next told of that
-//! CPU. Nothing is decided here.
+//! the class outside all capsules. What a CPU executes is kept until the policy is next told of
+//! that CPU. Nothing is decided here.
 
 use evenkeel_model::{Bandwidth, CpuIndex, Instant, Span};
 use evenkeel_policy::{

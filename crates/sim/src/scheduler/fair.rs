@@ -119,14 +119,15 @@ impl Fair {
             return;
         }
         orders.push(Order::Throttled(Cpu(cpu), CapsuleId(capsule)));
-        let held: Vec<usize> = {
-            let inside = &self.cpus[cpu].inside[capsule];
-            inside.members().iter().copied().filter(|&thread| self.is_held(thread)).collect()
+        let held = |fair: &Fair| {
+            let members = fair.cpus[cpu].inside[capsule].members();
+            members.iter().copied().find(|&thread| fair.is_held(thread))
         };
-        let state = &mut self.cpus[cpu];
-        for thread in held {
-            state.inside[capsule].remove(&mut self.inner, thread, self.slice_ns);
+        while let Some(thread) = held(self) {
+            let inside = &mut self.cpus[cpu].inside[capsule];
+            inside.remove(&mut self.inner, thread, self.slice_ns);
         }
+        let state = &mut self.cpus[cpu];
         if state.inside[capsule].runnable(&self.inner) == 0 {
             state.queue.remove(&mut state.outer, capsule, self.slice_ns);
         }
