@@ -89,12 +89,14 @@ fn headline(report: &CheckReport, colour: bool) -> String {
     }
     let late = report.capsules.iter().filter(|capsule| !capsule.schedulable);
     let late: Vec<String> = late.map(|capsule| format!("'{}'", capsule.name)).collect();
+    let late = match late.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => late.concat(),
+    };
     let whose = match (late.is_empty(), report.reasons.is_empty()) {
         (true, _) => "capsules could miss their budgets".to_owned(),
-        (false, true) => format!("tasks of {} could be late", late.join(", ")),
-        (false, false) => {
-            format!("capsules could miss their budgets, and tasks of {} be late", late.join(", "))
-        }
+        (false, true) => format!("tasks of {late} could be late"),
+        (false, false) => format!("capsules could miss their budgets, and tasks of {late} be late"),
     };
     format!("{} under {}: {whose}", alarming("not schedulable", colour), report.enforcer)
 }

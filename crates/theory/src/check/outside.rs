@@ -56,11 +56,13 @@ impl Servers {
             for cpu in held.cpus.iter() {
                 let supply = match self.enforcer {
                     EnforcerKind::Rtgroup => {
-                        let bound = self.response(i, cpu, limits);
+                        let period = held.reservation.period();
                         let tick = limits.tick.unwrap_or(Span::ZERO);
-                        let in_time = bound.filter(|bound| *bound <= held.reservation.period());
-                        if in_time.is_none() && limits.tick.is_some() {
-                            let period = held.reservation.period();
+                        let bound = self.response(i, cpu, tick);
+                        let in_time = bound.filter(|bound| *bound <= period);
+                        // What is late without ticks is a reason among capsules already.
+                        let exact = self.response(i, cpu, Span::ZERO);
+                        if in_time.is_none() && exact.is_some_and(|exact| exact <= period) {
                             let late = Misfit::LateTick { cpu, tick, period, response: bound };
                             self.late_ticks.push((held.name.clone(), late));
                         }
@@ -75,8 +77,8 @@ impl Servers {
         }
     }
 
-    /// The response time of a real-time group's server, overruns of a tick counted.
-    fn response(&self, index: usize, cpu: CpuIndex, limits: &Limits) -> Option<Span> {
+    /// The response time of a real-time group's server where each above may overrun once.
+    fn response(&self, index: usize, cpu: CpuIndex, overrun: Span) -> Option<Span> {
         let higher: Vec<Reservation> = self.flat[..index]
             .iter()
             .filter(|held| held.cpus.contains(cpu))
@@ -84,7 +86,6 @@ impl Servers {
             .collect();
         let own = self.flat[index].reservation;
         let horizon = own.period().checked_mul(4).unwrap_or(own.period());
-        let overrun = limits.tick.unwrap_or(Span::ZERO);
         deferrable_response_time_with_overrun(&higher, own, horizon, overrun)
     }
 

@@ -63,7 +63,7 @@ pub fn edf_misfit(tasks: &[Task], supply: Supply) -> Option<Misfit> {
             .and_then(|h| supply.time_for_ns(1).map(|first| h + deadline.max(first))),
     ];
     let Some(horizon) = horizons.into_iter().flatten().min() else { return Some(undecided()) };
-    // Stretches of constant blocking, the longest windows first: (until, blocking).
+    // Stretches of constant blocking: (until, blocking), each down to the end of the next.
     let mut stretches = vec![(horizon, 0)];
     let mut blocking = 0;
     for &(deadline, section) in sections.iter().rev() {
@@ -71,7 +71,8 @@ pub fn edf_misfit(tasks: &[Task], supply: Supply) -> Option<Misfit> {
         stretches.push((horizon.min(deadline - 1), blocking));
     }
     let mut steps = Steps::all();
-    for (i, &(until, blocking)) in stretches.iter().enumerate() {
+    // The shortest windows first: the shorter one says more.
+    for (i, &(until, blocking)) in stretches.iter().enumerate().rev() {
         let from = stretches.get(i + 1).map_or(0, |next| next.0);
         match search.longest_short(from, until, blocking, &mut steps) {
             Found::None => {}

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::Misfit;
+use crate::granularity::up_to_microsecond;
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +44,8 @@ impl fmt::Display for Misfit {
             Misfit::Crowded { task, window, demand, supply } => write!(
                 f,
                 "task '{task}': in the {window} until its deadline, up to {demand} could be in its \
-                 way on these CPUs together, of which they supply only {supply} for certain"
+                 way on these CPUs together, of which they supply only {supply} for certain",
+                demand = up_to_microsecond(*demand),
             ),
             Misfit::Undecided { task, steps } => {
                 let whom = task.as_ref().map_or_else(
