@@ -11,6 +11,7 @@
 //! * `` `package::path::test_name` ``: a function under a `#[test]` or in a `proptest!` of that
 //!   package, in the module or integration test that `path` names (any part of it may be left
 //!   out);
+//! * `` `bench:name` ``: the rows of `cargo xtask bench-name`;
 //! * `` `lab:experiment` ``: a measurement of the lab, found by its name as a string or file name
 //!   in the lab's sources.
 //!
@@ -71,6 +72,12 @@ fn enforcer(tree: &Tree, name: &str) -> Option<String> {
             "'{name}' is neither a quoted test, nor a lab experiment, nor pending"
         ));
     };
+    if let Some(benchmark) = inner.strip_prefix("bench:") {
+        let (file, directory) =
+            (format!("xtask/src/bench_{benchmark}.rs"), format!("xtask/src/bench_{benchmark}/"));
+        let exists = tree.files.iter().any(|f| f.path == file || f.path.starts_with(&directory));
+        return (!exists).then(|| format!("there is no benchmark 'bench-{benchmark}'"));
+    }
     if let Some(experiment) = inner.strip_prefix("lab:") {
         let exists = tree.files.iter().any(|file| names_experiment(file, experiment));
         return (!exists).then(|| format!("the lab has no experiment '{experiment}'"));
@@ -145,6 +152,7 @@ mod tests {
                 ),
             ),
             ("crates/theory/src/response.rs", TESTS),
+            ("xtask/src/bench_model/mod.rs", ""),
             ("crates/lab/src/experiment/share.rs", "const NAME: &str = \"accuracy\";"),
         ]);
         check(&tree).into_iter().map(|violation| violation.what).collect()
@@ -154,7 +162,7 @@ mod tests {
     fn what_exists_passes() {
         let rows = "| S1 | a | 1 | `evenkeel-theory::response::tests::it_holds` |\n\
                     | S2 | b | 2 | `lab:share`, `lab:accuracy` |\n\
-                    | S3 | c | - | pending |\n\
+                    | S3 | c | - | `bench:model` |\n\
                     | S4 | withdrawn | | |\n\
                     | S5 | d | 1 | `evenkeel_theory::it_holds` |\n";
         assert_eq!(complaints(rows), Vec::<String>::new());
@@ -166,6 +174,7 @@ mod tests {
             ("`evenkeel-theory::response::helper`", "there is no test"),
             ("`evenkeel-theory::supply::it_holds`", "there is no test"),
             ("`evenkeel-model::it_holds`", "there is no test"),
+            ("`bench:mode`", "there is no benchmark"),
             ("`lab:nothing`", "the lab has no experiment"),
             ("it_holds", "neither a quoted test"),
             ("`it_holds`", "not of the form"),
