@@ -3,6 +3,8 @@
 //! bench`. With a number as argument, runs the scenario of the speed row that often and nothing
 //! else, for a profiler.
 
+#![allow(clippy::disallowed_types, reason = "an example runs where there is a clock")]
+
 use std::time::Instant;
 
 use evenkeel_sim::bench::{rows, speed};

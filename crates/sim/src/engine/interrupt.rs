@@ -103,7 +103,7 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
             IrqJob::Hard(poll) => self.start_poll(poll),
             IrqJob::Softirq => {
                 let mut in_hand = std::mem::take(&mut self.cpus[cpu.0].in_hand);
-                in_hand.drain(..).for_each(|batch| self.to_socket(batch));
+                in_hand.drain(..).for_each(|batch| self.hand_over(batch));
                 self.cpus[cpu.0].in_hand = in_hand;
             }
         }

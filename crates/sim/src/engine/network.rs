@@ -55,8 +55,8 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
         let is_uplink = self.polls[poll].is_uplink;
         for batch in in_hand.drain(..) {
             match is_uplink {
-                true => self.to_own_ring(batch),
-                false => self.to_socket(batch),
+                true => self.pass_on(batch),
+                false => self.hand_over(batch),
             }
         }
         self.polls[poll].in_hand = in_hand;
@@ -69,7 +69,7 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
     }
 
     /// From the uplink's thread to the ring of the capsule, as far as it may.
-    fn to_own_ring(&mut self, batch: Batch) {
+    fn pass_on(&mut self, batch: Batch) {
         let thread = self.work[batch.work].thread;
         let capsule = &mut self.capsules[self.threads[thread.0].capsule.0];
         let passed = match &mut capsule.police {
@@ -90,7 +90,7 @@ impl<S: Scheduler, R: Record> Engine<S, R> {
     }
 
     /// Into the queue of the thread that it is for.
-    pub(super) fn to_socket(&mut self, batch: Batch) {
+    pub(super) fn hand_over(&mut self, batch: Batch) {
         let work = &mut self.work[batch.work];
         let room = self.costs.socket - work.packets;
         let taken = match batch.whole && batch.packets > room {
