@@ -10,8 +10,10 @@ use crate::config::{Tie, WakeRule};
 use crate::ids::ThreadId;
 use crate::machine::{ENDLESS, Machine, Step};
 
-/// Enough for about a second.
-const EVENTS: u64 = 8_000_000;
+/// Events of one run, about 50 ms of computing, and how many runs: the fastest counts, since
+/// whatever else the host does only makes a run slower.
+const EVENTS: u64 = 500_000;
+const RUNS: u32 = 20;
 
 /// The machine: capsule `i` has a 40th of the CPU, in a period of 10 ms + i · 0.3 ms.
 fn machine() -> Machine {
@@ -50,8 +52,12 @@ pub fn run(events: u64) -> u64 {
 
 /// The row.
 pub fn row(now: &dyn Fn() -> f64) -> BenchRow {
-    let start = now();
-    let events = run(EVENTS);
-    let rate = figure(events) / (now() - start);
-    BenchRow::at_least("policy: 32 capsules on one CPU, one core", rate, "events/s", 5e6)
+    let rate = |_| {
+        let start = now();
+        let events = run(EVENTS);
+        figure(events) / (now() - start)
+    };
+    let fastest = (0..RUNS).map(rate).fold(0.0, f64::max);
+    let name = format!("policy: 32 capsules on one CPU, one core, fastest of {RUNS} runs");
+    BenchRow::at_least(name, fastest, "events/s", 5e6)
 }
