@@ -134,11 +134,12 @@ fn component(
     let mut tasks: Vec<Task> = tables.iter().map(|table| table.task.clone()).collect();
     let with = tables.iter().filter(|table| table.has_priority).count();
     let by_deadline = with == 0;
-    if capsule.inside == Scheduler::FixedPriority && with > 0 {
-        if let Some(without) = tables.iter().find(|table| !table.has_priority) {
-            let what = "is missing, and other tasks of the capsule have one; give all or none";
-            return Err(without.priority_place.error(what));
-        }
+    if capsule.inside == Scheduler::FixedPriority
+        && with > 0
+        && let Some(without) = tables.iter().find(|table| !table.has_priority)
+    {
+        let what = "is missing, and other tasks of the capsule have one; give all or none";
+        return Err(without.priority_place.error(what));
     }
     if by_deadline && capsule.inside == Scheduler::FixedPriority {
         tasks = deadline_monotonic(&tasks);

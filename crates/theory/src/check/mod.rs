@@ -16,14 +16,14 @@ mod resolve;
 
 use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, EnforcerKind, Reservation, Span};
 
-pub use report::{CapsuleReport, CheckNote, CheckReport, Needed, PartReport, TaskReport};
-
 use crate::inside::partition_by_cpu;
 use crate::{
     FlattenError, GridError, Limits, Misfit, Scheduler, Supply, Task, global_misfits, misfits,
     response_time,
 };
 use outside::Servers;
+
+pub use report::{CapsuleReport, CheckNote, CheckReport, Needed, PartReport, TaskReport};
 
 /// A capsule and what runs inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
