@@ -16,12 +16,12 @@ mod resolve;
 
 use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, EnforcerKind, Reservation, Span};
 
+use self::outside::Servers;
 use crate::inside::partition_by_cpu;
 use crate::{
     FlattenError, GridError, Limits, Misfit, Scheduler, Supply, Task, global_misfits, misfits,
     response_time,
 };
-use outside::Servers;
 
 pub use report::{CapsuleReport, CheckNote, CheckReport, Needed, PartReport, TaskReport};
 
