@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own mistakes may panic")]
 
+use evenkeel_model::Span;
 use evenkeel_sim::cluster::{Cluster, Fit, Outcome, PlacementPolicy, read, simulate};
+use proptest::prelude::*;
 
 const SMALL: &str = r#"
 schema = "evenkeel.cluster/1"
@@ -209,6 +211,11 @@ fn what_is_wrong_with_a_file_is_said_with_line_and_key() {
         ("[hosts]", "[host]", "hosts: no [hosts]; it must be there"),
         ("count = 20", "count = 0", "line 7, hosts.count: 0 is out of range; use 1 to 100000"),
         ("count = 20", "count = -1", "line 7, hosts.count: -1 is negative"),
+        (
+            "count = 20\ncpus = 8",
+            "count = 100000\ncpus = 1024",
+            "line 7, hosts.count: 100000 hosts of 1024 CPUs are more than 20000000 CPUs",
+        ),
         ("cpus = 8", "cpus = 9", "line 9, hosts.nodes: 9 CPUs do not make 2 nodes of equal size"),
         ("nodes = 2", "enforcer = \"cfs\"", "line 9, hosts.enforcer: 'cfs' is unknown here"),
         ("nodes = 2", "limit_percent = 101", "line 9, hosts.limit_percent: 101 is out of range"),
@@ -226,6 +233,44 @@ fn what_is_wrong_with_a_file_is_said_with_line_and_key() {
     assert!(read(none).unwrap_err().to_string().contains("no [[flavour]]"));
     let policy = format!("{SMALL}[[policy]]\ncpus = \"best-fit\"\n");
     assert!(read(&policy).unwrap_err().to_string().contains("line 26, policy[0].hosts: "));
+}
+
+/// Few enough events to be simulated thousands of times.
+fn is_small(cluster: &Cluster) -> bool {
+    let churn = cluster.churn;
+    let few = |gap: Span| gap == Span::ZERO || cluster.duration.as_ns() / gap.as_ns() < 5_000;
+    let samples = cluster.duration.as_ns() / cluster.sample.as_ns();
+    cluster.hosts.count <= 100
+        && cluster.hosts.cpus <= 16
+        && churn.initial <= 1_000
+        && few(churn.arrival_gap_mean)
+        && few(churn.resize_gap_mean)
+        && samples < 100
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_damage_makes_the_reader_panic(
+        places in prop::collection::vec((0..SMALL.len(), any::<char>(), 0..3_u8), 1..6),
+    ) {
+        let mut text: Vec<char> = SMALL.chars().collect();
+        for (at, other, how) in places {
+            let at = at.min(text.len() - 1);
+            match how {
+                0 => text[at] = other,
+                1 => text.insert(at, other),
+                _ => drop(text.remove(at)),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        match read(&text) {
+            Err(error) => prop_assert!(error.line >= 1 && !error.message.is_empty(), "{error}"),
+            Ok(cluster) if is_small(&cluster) => check(&cluster, &simulate(&cluster, cluster.policies[0])),
+            Ok(_) => {}
+        }
+    }
 }
 
 /// A text as the JSON that its schema speaks of.

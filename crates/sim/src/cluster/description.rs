@@ -12,6 +12,8 @@ pub const SCHEMA: &str = "evenkeel.cluster/1";
 pub const HOSTS_MAX: u32 = 100_000;
 /// Most CPUs of a host: twice the largest two-socket machine of today.
 pub const CPUS_MAX: u16 = 1_024;
+/// Most CPUs of all hosts together: 1 GB of state under real-time groups, a tenth under EDF.
+pub const CPUS_TOTAL_MAX: u64 = 20_000_000;
 /// Most machines at one time: 2 GB of state.
 pub const VMS_MAX: u32 = 10_000_000;
 /// Most flavours; every one costs a look at a host whenever the host changes.

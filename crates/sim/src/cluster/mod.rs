@@ -28,7 +28,7 @@ mod run;
 mod tournament;
 
 pub use description::{
-    CPUS_MAX, Churn, Cluster, EVENTS_MAX, FLAVOURS_MAX, Fit, Flavour, HOSTS_MAX, HostRule, Hosts,
+    CPUS_MAX, CPUS_TOTAL_MAX, Churn, Cluster, EVENTS_MAX, FLAVOURS_MAX, Fit, Flavour, HOSTS_MAX, HostRule, Hosts,
     POLICIES_MAX, PlacementPolicy, SCHEMA, Spread, VMS_MAX,
 };
 pub use outcome::{Count, FlavourOutcome, Outcome, Resizes, Sample};

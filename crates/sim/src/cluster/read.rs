@@ -7,8 +7,8 @@ use evenkeel_theory::in_whole_microseconds;
 use evenkeel_theory::placement::EDF_LIMIT;
 
 use super::description::{
-    CPUS_MAX, Churn, Cluster, EVENTS_MAX, FLAVOURS_MAX, Fit, Flavour, HOSTS_MAX, HostRule, Hosts,
-    POLICIES_MAX, PlacementPolicy, SCHEMA, Spread, VMS_MAX,
+    CPUS_MAX, CPUS_TOTAL_MAX, Churn, Cluster, EVENTS_MAX, FLAVOURS_MAX, Fit, Flavour, HOSTS_MAX,
+    HostRule, Hosts, POLICIES_MAX, PlacementPolicy, SCHEMA, Spread, VMS_MAX,
 };
 use crate::form::{Form, FormError};
 
@@ -66,6 +66,10 @@ fn needed<'a, T>(
 fn hosts(form: &mut Form<'_>) -> Result<Hosts, FormError> {
     let count = number(form, "count", 1, u64::from(HOSTS_MAX))?;
     let cpus = number(form, "cpus", 1, u64::from(CPUS_MAX))?;
+    if count * cpus > CPUS_TOTAL_MAX {
+        let what = format!("{count} hosts of {cpus} CPUs are more than {CPUS_TOTAL_MAX} CPUs");
+        return Err(form.error_at("count", what));
+    }
     let nodes = match form.optional::<u64>("nodes")? {
         None => 1,
         Some(nodes) if nodes >= 1 && nodes <= cpus && cpus.is_multiple_of(nodes) => nodes,
