@@ -3,10 +3,12 @@
 //! turns, ageing, the floor for everybody else, CPUs that go away, supply that is stolen.
 
 use evenkeel_model::{Bandwidth, CpuIndex, Instant, Reservation, Span};
-use evenkeel_policy::machine::{ENDLESS, Machine};
+use evenkeel_policy::bench::judge::wrong_periods;
+use evenkeel_policy::bench::sets::{random_set, whole_cpu};
+use evenkeel_policy::machine::{ENDLESS, Machine, Random, Segment};
 use evenkeel_policy::{
     Ageing, CapsuleId, Config, CpuMask, Decision, Event, Policy, PolicyError, ServerId,
-    ServerState, ThreadId,
+    ServerState, ThreadId, Tie, WakeRule,
 };
 
 fn ms(ms: u64) -> Instant {
@@ -72,6 +74,45 @@ fn a_lone_spinner_uses_the_budgets_of_all_its_cpus_unless_it_is_pinned() {
         spin(&mut machine, 1, 0);
         machine.run(ms(100)).expect("known");
         assert_eq!(got(&machine, 1), Span::from_ms(share_ms));
+    }
+}
+
+#[test]
+fn a_capsule_with_enough_threads_has_its_whole_budget_on_each_of_its_cpus() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let config = Config { cpus: 3, ..whole_cpu(WakeRule::Renewal, Tie::LowestId) };
+        let mut machine = Machine::new(config).expect("sound");
+        let set = random_set(&mut random);
+        let mut threads = 0;
+        for (number, reservation) in (1..).zip(&set) {
+            // As many threads as CPUs, free to move among them.
+            let cpus = u32::try_from(random.between(1, 3)).expect("small");
+            capsule(&mut machine, number, *reservation, cpus);
+            for _ in 0..cpus {
+                threads += 1;
+                thread(&mut machine, threads, number, 1, CpuMask::first(cpus));
+                spin(&mut machine, threads, 0);
+            }
+        }
+        machine.run(ms(60)).expect("known");
+        for (number, reservation) in (1..).map(CapsuleId).zip(&set) {
+            for cpu in (0..3).map(CpuIndex) {
+                let name = ServerId { capsule: number, cpu };
+                let Some(_) = machine.policy().server(name) else { continue };
+                let mine = |s: &&Segment| {
+                    s.cpu == cpu && machine.policy().capsule_of(s.thread) == Some(number)
+                };
+                let service: Vec<_> =
+                    machine.segments.iter().filter(mine).map(|s| (s.from, s.to)).collect();
+                let whole = (Instant::ORIGIN, ms(60));
+                let (wrong, periods) = wrong_periods(&service, *reservation, whole);
+                assert_eq!(wrong, 0, "seed {seed}, {name}: of {periods} periods");
+                assert!(periods > 0);
+            }
+        }
+        assert_eq!(machine.counts.misses, 0, "seed {seed}");
+        assert_eq!(machine.policy().audit(), Vec::<String>::new(), "seed {seed}");
     }
 }
 
