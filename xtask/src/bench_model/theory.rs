@@ -182,7 +182,7 @@ fn their_supply(server: Server) -> Periodic {
 
 /// Supply bounds and their inverses, with and without a time within which the budget comes.
 fn supplies(server: Server, random: &mut Random, found: &mut Comparison) {
-    let within = random.from_to(server.budget, server.period);
+    let within = random.in_range(server.budget, server.period);
     let ns = Span::from_ns;
     let tight = Supply::new(ns(server.budget), ns(server.period), ns(within));
     let tight = tight.expect("random servers are in range");
@@ -195,14 +195,14 @@ fn supplies(server: Server, random: &mut Random, found: &mut Comparison) {
         [(our_supply(server), &their_supply(server)), (tight, &constrained)];
     for (ours, theirs) in pairs {
         for _ in 0..4 {
-            let window = random.from_to(0, 5 * server.period);
+            let window = random.in_range(0, 5 * server.period);
             let their_bound = u64::from(theirs.provided_service(Duration::from(window)));
             // More supply is a smaller bound on everything: the order is turned round.
             found.exact(
                 Some(u64::MAX / 2 - ours.bound(ns(window)).as_ns()),
                 Some(u64::MAX / 2 - their_bound),
             );
-            let demand = random.from_to(0, 5 * server.budget);
+            let demand = random.in_range(0, 5 * server.budget);
             let their_time = u64::from(theirs.service_time(Service::from(demand)));
             found.exact(ours.time_for(ns(demand)).map(Span::as_ns), Some(their_time));
         }
@@ -361,22 +361,22 @@ fn verdict(set: &Set, server: Server, found: &mut Comparison) {
 
 /// Q every P, at least a fifth of the CPU.
 fn random_server(random: &mut Random) -> Server {
-    let period = random.from_to(5, 60);
-    Server { budget: random.from_to(period.div_ceil(5), period), period }
+    let period = random.in_range(5, 60);
+    Server { budget: random.in_range(period.div_ceil(5), period), period }
 }
 
 /// One to five tasks whose load is below the server's rate; jitter and sections in a quarter of the
 /// sets each.
 fn random_tasks(server: Server, random: &mut Random) -> Vec<Numbers> {
-    let count = random.from_to(1, 5);
-    let (jitter, section) = (random.from_to(0, 3) == 0, random.from_to(0, 3) == 0);
+    let count = random.in_range(1, 5);
+    let (jitter, section) = (random.in_range(0, 3) == 0, random.in_range(0, 3) == 0);
     let mut tasks: Vec<Numbers> = Vec::new();
     // The load that is left, in parts of a million, a little below the rate.
     let mut left = 990_000 * server.budget / server.period;
     for i in 0..count {
-        let period = random.from_to(10, 300);
+        let period = random.in_range(10, 300);
         let most = left * period / 1_000_000;
-        let wcet = random.from_to(1, (most / (count - i)).max(1)).min(most);
+        let wcet = random.in_range(1, (most / (count - i)).max(1)).min(most);
         if wcet == 0 {
             break;
         }
@@ -384,9 +384,9 @@ fn random_tasks(server: Server, random: &mut Random) -> Vec<Numbers> {
         tasks.push(Numbers {
             wcet,
             period,
-            deadline: random.from_to(wcet, 2 * period),
-            jitter: if jitter { random.from_to(0, period / 2) } else { 0 },
-            section: if section { random.from_to(0, wcet) } else { 0 },
+            deadline: random.in_range(wcet, 2 * period),
+            jitter: if jitter { random.in_range(0, period / 2) } else { 0 },
+            section: if section { random.in_range(0, wcet) } else { 0 },
         });
     }
     tasks
@@ -405,7 +405,7 @@ impl Random {
     }
 
     /// A number from `low` to `high`.
-    fn from_to(&mut self, low: u64, high: u64) -> u64 {
+    fn in_range(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 }
