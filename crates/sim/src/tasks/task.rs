@@ -6,6 +6,14 @@ use evenkeel_theory::{Task, TaskError};
 
 use crate::form::{Form, FormError, Place};
 
+/// Shortest period. No timer of Linux fires that often; below it a file most likely has the wrong
+/// unit, and analysis would count jobs by the million.
+const PERIOD_MIN: Span = Span::from_us(1);
+
+/// Longest deadline and jitter, in periods: a task with a thousand jobs waiting is not late but
+/// broken, and analysis looks at each of them.
+const PENDING_MAX: u64 = 1_000;
+
 /// A task and where it stands.
 #[derive(Debug)]
 pub(super) struct TaskTable {
@@ -29,6 +37,16 @@ pub(super) fn take(form: &mut Form<'_>) -> Result<TaskTable, FormError> {
     let section = form.optional("section")?.unwrap_or(Span::ZERO);
     let priority: Option<u32> = form.optional("priority")?;
     let cpu: Option<u32> = form.optional("cpu")?;
+    if period < PERIOD_MIN && period > Span::ZERO {
+        let what = format!("{period} is shorter than any timer; use {PERIOD_MIN} or more");
+        return Err(form.error_at("period", what));
+    }
+    for (key, time) in [("deadline", deadline), ("jitter", jitter)] {
+        if period.checked_mul(PENDING_MAX).is_some_and(|most| time > most) {
+            let what = format!("{time} is more than {PENDING_MAX} periods of {period}");
+            return Err(form.error_at(key, what));
+        }
+    }
     if let Some(beyond) = priority.filter(|priority| !(1..=99).contains(priority)) {
         let what = format!("{beyond} is no real-time priority; use 1 to 99, 99 the most urgent");
         return Err(form.error_at("priority", what));

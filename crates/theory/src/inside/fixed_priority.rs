@@ -50,7 +50,7 @@ pub fn fixed_priority_response_time(
 ) -> Result<Span, NoBound> {
     let level = Level::of(tasks, index);
     let limit = level.own.deadline * DEADLINES_MAX;
-    level.response_time(supply, limit).map(narrow)
+    level.response_time(supply, limit, &mut Steps::all()).map(narrow)
 }
 
 /// The response time of each task; `Err` where it exceeds the task's own deadline, that is, where
@@ -60,16 +60,19 @@ pub fn fixed_priority_response_time(
 pub fn fixed_priority_response_times(tasks: &[Task], supply: Supply) -> Vec<Result<Span, NoBound>> {
     let within_deadline = |index: usize| {
         let level = Level::of(tasks, index);
-        level.response_time(supply, level.own.deadline).map(narrow)
+        level.response_time(supply, level.own.deadline, &mut Steps::all()).map(narrow)
     };
     (0..tasks.len()).map(within_deadline).collect()
 }
 
 /// Whether no task is ever late.
 pub(super) fn all_in_time(tasks: &[Task], supply: Supply) -> bool {
-    (0..tasks.len()).all(|index| {
+    // Level by level; the least urgent has the longest way to go and is looked at first.
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by_key(|&index| tasks[index].priority());
+    order.into_iter().all(|index| {
         let level = Level::of(tasks, index);
-        level.response_time(supply, level.own.deadline).is_ok()
+        level.response_time(supply, level.own.deadline, &mut Steps::all()).is_ok()
     })
 }
 
@@ -132,7 +135,12 @@ impl Level {
     }
 
     /// The longest response time, if within `limit`.
-    fn response_time(&self, supply: Supply, limit: u128) -> Result<u128, NoBound> {
+    fn response_time(
+        &self,
+        supply: Supply,
+        limit: u128,
+        steps: &mut Steps,
+    ) -> Result<u128, NoBound> {
         let beyond = NoBound::Beyond(narrow(limit));
         let all: Vec<Numbers> = self.first.iter().copied().chain([self.own]).collect();
         let load = load(&all, supply);
@@ -141,9 +149,9 @@ impl Level {
         }
         // The last job to look at, where the busy window does not end before it.
         let jobs = hyperperiod(&all, supply).map_or(u128::MAX, |h| h / self.own.period);
-        let (mut longest, mut start, mut steps) = (0, 1, Steps::all());
+        let (mut longest, mut start) = (0, 1);
         for job in 0..jobs {
-            let window = self.window(job, start, supply, &mut steps).ok_or(NoBound::Undecided)?;
+            let window = self.window(job, start, supply, steps).ok_or(NoBound::Undecided)?;
             // From arrival; the first job of the window arrived its jitter earlier.
             let response = (window + self.own.jitter).saturating_sub(job * self.own.period);
             if response > limit {

@@ -4,9 +4,9 @@
 use crate::Supply;
 use crate::demand::{Numbers, total_request};
 
-/// Steps of one analysis of one task or set: steps of fixed points, deadlines looked at, jobs of a
-/// busy window, all together. Sets that people write need tens to thousands; beyond this the answer
-/// is "undecided", against the asker. With 64 tasks it is some tens of milliseconds.
+/// Steps of one analysis, of one task or of a whole set: steps of fixed points, deadlines looked at,
+/// jobs of a busy window, all together. Sets that people write need tens to thousands; beyond this
+/// the answer is "undecided", against the asker. With 64 tasks it is some tens of milliseconds.
 pub(crate) const STEPS_MAX: u32 = 20_000;
 
 /// The steps that are left.
