@@ -119,7 +119,7 @@ pub fn network_scenario(seed: u64) -> Scenario {
 /// 32 capsules, 96 % of one CPU, every kind of local workload: what speed is measured on.
 pub fn thirty_two_capsules() -> Scenario {
     let mut scenario = empty(7);
-    scenario.duration = Span::from_s(20);
+    scenario.duration = Span::from_s(5);
     for index in 0..32_u64 {
         // Periods from 4 to 35 ms, 3 % each.
         let period = Span::from_ms(4 + index);
