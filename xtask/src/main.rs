@@ -4,12 +4,14 @@
 use std::process::ExitCode;
 
 use xtask::metadata::workspace_root;
-use xtask::{generate, house};
+use xtask::{bench_vm, generate, house};
 
 const USAGE: &str = "\
 usage: cargo xtask check          the house rules, on the whole tree
        cargo xtask gen            writes man pages and shell completions
-       cargo xtask gen --check    compares them with what would be written";
+       cargo xtask gen --check    compares them with what would be written
+       cargo xtask bench-vm --run COMMAND [--deterministic] [--accel kvm|tcg] [--time-limit S]
+                                  runs COMMAND as root on a stock kernel with sched_ext";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["gen"] => write_generated(),
         ["gen", "--check"] => check_generated(),
+        ["bench-vm", rest @ ..] => bench_vm::main(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

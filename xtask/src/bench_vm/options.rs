@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The words after `cargo xtask bench-vm`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::bench_vm::machine::{Accelerator, Shape};
+
+/// Enough for any job that is not a whole bench.
+const TIME_LIMIT_S: u64 = 600;
+/// The smallest machine on which placement and migration mean something.
+const CPUS: u32 = 2;
+/// The host's root is shared, not copied: memory is for page cache and the guests inside.
+const MEMORY_MIB: u32 = 2048;
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// A command to run inside, instead of the measurements.
+    pub run: Option<String>,
+    /// Instruction-counted time.
+    pub deterministic: bool,
+    /// One object instead of a table.
+    pub json: bool,
+    /// The measurements that take minutes are left out.
+    pub short: bool,
+    /// Names of measurements, all if empty.
+    pub only: Vec<String>,
+    /// Forces an accelerator.
+    pub accelerator: Option<Accelerator>,
+    /// Fetches the kernel anew.
+    pub update: bool,
+    /// When to give up.
+    pub time_limit: Duration,
+    /// CPUs of the machine.
+    pub cpus: u32,
+    /// Memory of the machine in MiB.
+    pub memory_mib: u32,
+}
+
+impl Options {
+    /// Reads the words.
+    pub fn parse(words: &[&str]) -> anyhow::Result<Options> {
+        let mut options = Options {
+            run: None,
+            deterministic: false,
+            json: false,
+            short: false,
+            only: Vec::new(),
+            accelerator: None,
+            update: false,
+            time_limit: Duration::from_secs(TIME_LIMIT_S),
+            cpus: CPUS,
+            memory_mib: MEMORY_MIB,
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().with_context(|| format!("{word} needs a value"));
+            match *word {
+                "--run" => options.run = Some((*value()?).to_owned()),
+                "--deterministic" => options.deterministic = true,
+                "--json" => options.json = true,
+                "--short" => options.short = true,
+                "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
+                "--update" => options.update = true,
+                "--accel" => options.accelerator = Some(accelerator(value()?)?),
+                "--time-limit" => options.time_limit = Duration::from_secs(number(word, value()?)?),
+                "--cpus" => options.cpus = number(word, value()?)?,
+                "--memory" => options.memory_mib = number(word, value()?)?,
+                _ => bail!("unknown word '{word}'"),
+            }
+        }
+        Ok(options)
+    }
+
+    /// The machine asked for, on `accelerator` unless another was forced.
+    pub fn shape(&self, accelerator: Accelerator) -> Shape {
+        Shape { accelerator, cpus: self.cpus, memory_mib: self.memory_mib }
+    }
+}
+
+fn accelerator(word: &str) -> anyhow::Result<Accelerator> {
+    match word {
+        "kvm" => Ok(Accelerator::Kvm),
+        "tcg" => Ok(Accelerator::Tcg),
+        _ => bail!("--accel is 'kvm' or 'tcg', not '{word}'"),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str, value: &str) -> anyhow::Result<T> {
+    value.parse().ok().with_context(|| format!("{word} needs a number, not '{value}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_understood() {
+        let options =
+            Options::parse(&["--deterministic", "--run", "ls -l", "--time-limit", "9"]).unwrap();
+        assert!(options.deterministic);
+        assert_eq!(options.run.as_deref(), Some("ls -l"));
+        assert_eq!(options.time_limit, Duration::from_secs(9));
+        assert_eq!(
+            Options::parse(&["--only", "a,b", "--only", "c"]).unwrap().only,
+            ["a", "b", "c"]
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for (words, complaint) in [
+            (vec!["--fast"], "unknown word '--fast'"),
+            (vec!["--run"], "--run needs a value"),
+            (vec!["--accel", "xen"], "--accel is 'kvm' or 'tcg', not 'xen'"),
+            (vec!["--cpus", "two"], "--cpus needs a number, not 'two'"),
+        ] {
+            assert_eq!(Options::parse(&words).unwrap_err().to_string(), complaint);
+        }
+    }
+}
