@@ -92,9 +92,7 @@ pub fn run(
     command: &str,
     limits: &Limits,
 ) -> anyhow::Result<u8> {
-    prepare(kernel, directory.path(), command)?;
-    let started = Instant::now();
-    let ended = follow(kernel, shape, directory.path(), limits, started);
+    let ended = follow(kernel, shape, directory.path(), command, limits);
     if ended.is_err() {
         directory.keep();
         eprintln!("The console is in {}.", directory.path().join("console.log").display());
@@ -141,13 +139,16 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-fn follow(
+/// As [`run`], without a word about what went wrong.
+pub fn follow(
     kernel: &KernelTree,
     shape: &Shape,
     directory: &Path,
+    command: &str,
     limits: &Limits,
-    started: Instant,
 ) -> anyhow::Result<u8> {
+    prepare(kernel, directory, command)?;
+    let started = Instant::now();
     let mut machine = Machine::boot(kernel, shape, directory)?;
     let mut stdout = Tail::of(directory.join("stdout"));
     let mut stderr = Tail::of(directory.join("stderr"));

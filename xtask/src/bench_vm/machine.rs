@@ -5,6 +5,7 @@
 //! the machine can write to it, root or not. Every process started here is a child that dies with
 //! this one, even if this one is killed.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use anyhow::{Context as _, bail};
 
 use crate::bench_vm::kernel::{KernelTree, program};
 use crate::bench_vm::packages::output;
+use crate::bench_vm::qemu::Qemu;
 
-const QEMU: &str = "qemu-system-x86_64";
 /// Where Debian puts virtiofsd: with QEMU until version 12, in a package of its own since.
 const VIRTIOFSD: [&str; 2] = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd"];
 /// virtiofsd listens within milliseconds; a machine that cannot start it in 10 s is broken.
@@ -38,10 +39,22 @@ impl Accelerator {
         match self {
             Accelerator::Kvm => &["-accel", "kvm", "-cpu", "host"],
             Accelerator::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max"],
-            // 2 ns an instruction; idle time is skipped, not slept.
-            Accelerator::Counted => {
-                &["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=off", "-cpu", "max"]
-            }
+            // 2 ns an instruction; idle time is skipped, not slept. All CPUs run on one thread that
+            // changes from one to the next when a timer is due, and only then. The buffer, which
+            // never holds a packet, has a timer of 20 us of virtual time: so far apart, at most, do
+            // two busy CPUs and their interrupts get.
+            Accelerator::Counted => &[
+                "-accel",
+                "tcg,thread=single",
+                "-icount",
+                "shift=1,sleep=off",
+                "-cpu",
+                "max",
+                "-netdev",
+                "hubport,hubid=0,id=clock0",
+                "-object",
+                "filter-buffer,id=clock1,netdev=clock0,interval=20",
+            ],
         }
     }
 }
@@ -49,6 +62,8 @@ impl Accelerator {
 /// How large the machine is.
 #[derive(Debug, Clone)]
 pub struct Shape {
+    /// Which QEMU.
+    pub qemu: Qemu,
     /// Its accelerator.
     pub accelerator: Accelerator,
     /// How many CPUs it has.
@@ -83,8 +98,9 @@ impl Machine {
             init.display()
         );
         let memory = shape.memory_mib;
-        let mut command = dying_with_us(QEMU);
+        let mut command = dying_with_us(&shape.qemu.program);
         command
+            .args(&shape.qemu.options)
             .args(["-nodefaults", "-display", "none", "-no-reboot"])
             .args(shape.accelerator.arguments())
             .args(["-smp", &shape.cpus.to_string(), "-m", &memory.to_string()])
@@ -100,13 +116,13 @@ impl Machine {
         command.arg("-kernel").arg(&kernel.image).args(["-append", &append]);
         command.stdin(Stdio::null()).stdout(log(directory, "qemu.log")?);
         command.stderr(log(directory, "qemu.err")?);
-        let qemu = command.spawn().with_context(|| format!("starting {QEMU}"))?;
+        let qemu = command.spawn().context("starting QEMU")?;
         Ok(Machine { qemu, servers: std::mem::take(&mut servers.0) })
     }
 
     /// Whether QEMU has ended, and how.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        self.qemu.try_wait().with_context(|| format!("waiting for {QEMU}"))
+        self.qemu.try_wait().context("waiting for QEMU")
     }
 }
 
@@ -147,7 +163,7 @@ pub fn obstacle() -> Option<String> {
         return Some(format!("{error:#}"));
     }
     let programs = [
-        (QEMU, "qemu-system-x86"),
+        ("qemu-system-x86_64", "qemu-system-x86"),
         ("unshare", "util-linux"),
         ("depmod", "kmod"),
         ("dpkg-deb", "dpkg"),
@@ -172,9 +188,9 @@ fn virtiofsd() -> anyhow::Result<PathBuf> {
 }
 
 /// A command that the kernel ends when this process dies.
-fn dying_with_us(program: &str) -> Command {
+fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", program]);
+    command.args(["--pdeathsig", "KILL"]).arg(program);
     command
 }
 

@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod machine;
 pub mod options;
 pub mod packages;
+pub mod qemu;
 pub mod sources;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::bench_vm::job::{Limits, RunDirectory};
 use crate::bench_vm::kernel::KernelTree;
 use crate::bench_vm::machine::Accelerator;
 use crate::bench_vm::options::Options;
+use crate::bench_vm::qemu::Qemu;
 use crate::metadata::workspace_root;
 
 /// Does what the words after `bench-vm` ask.
@@ -43,12 +45,12 @@ fn cache() -> PathBuf {
 fn run(options: &Options, command: &str) -> anyhow::Result<u8> {
     let cache: &Path = &cache();
     let kernel = KernelTree::get(cache, options.update)?;
-    let mut directory = RunDirectory::create(cache)?;
     let limits = Limits { time: options.time_limit };
-    let accelerator = match options.accelerator {
-        _ if options.deterministic => Accelerator::Counted,
-        Some(accelerator) => accelerator,
-        None => Accelerator::Tcg,
+    let (qemu, accelerator) = match options.accelerator {
+        _ if options.deterministic => (Qemu::fair(cache)?, Accelerator::Counted),
+        Some(accelerator) => (Qemu::own(), accelerator),
+        None => (Qemu::own(), qemu::best_accelerator(cache, &kernel)?),
     };
-    job::run(&kernel, &options.shape(accelerator), &mut directory, command, &limits)
+    let mut directory = RunDirectory::create(cache)?;
+    job::run(&kernel, &options.shape(qemu, accelerator), &mut directory, command, &limits)
 }

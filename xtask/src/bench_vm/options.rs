@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use crate::bench_vm::machine::{Accelerator, Shape};
+use crate::bench_vm::qemu::Qemu;
 
 /// Enough for any job that is not a whole bench.
 const TIME_LIMIT_S: u64 = 600;
@@ -74,9 +75,9 @@ impl Options {
         Ok(options)
     }
 
-    /// The machine asked for, on `accelerator` unless another was forced.
-    pub fn shape(&self, accelerator: Accelerator) -> Shape {
-        Shape { accelerator, cpus: self.cpus, memory_mib: self.memory_mib }
+    /// The machine asked for.
+    pub fn shape(&self, qemu: Qemu, accelerator: Accelerator) -> Shape {
+        Shape { qemu, accelerator, cpus: self.cpus, memory_mib: self.memory_mib }
     }
 }
 

@@ -92,14 +92,16 @@ impl Suite {
     }
 }
 
+/// The name of the machine's own release; empty where there is none.
+pub fn codename() -> String {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let value = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    value.map(|value| value.trim_matches('"').to_owned()).unwrap_or_default()
+}
+
 /// The machine's own entry, pointed at `suite`.
 fn machine_entry(suite: &str) -> anyhow::Result<SourceEntry> {
-    let release = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
-    let codename = release
-        .lines()
-        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
-        .map(|value| value.trim_matches('"').to_owned())
-        .unwrap_or_default();
+    let codename = codename();
     let mut files = Vec::new();
     let mut paths = vec![PathBuf::from("/etc/apt/sources.list")];
     if let Ok(directory) = fs::read_dir("/etc/apt/sources.list.d") {
