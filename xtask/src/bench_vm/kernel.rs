@@ -11,8 +11,10 @@ use anyhow::{Context as _, bail};
 
 use crate::bench_vm::packages::{Suite, output};
 
-/// Suites that may have a kernel new enough, the calmest first.
-const SUITES: [&str; 2] = ["trixie-backports", "sid"];
+/// Suites that may have a kernel new enough. Kernels of backports are built with that release's
+/// tools, and an old pahole leaves out the type information that programs need to call the
+/// scheduler, so the suite with the newest tools comes first.
+const SUITES: [&str; 2] = ["sid", "trixie-backports"];
 /// Debian's kernel for virtual machines: virtio and virtiofs built in, so no initramfs is needed.
 const PACKAGE: &str = "linux-image-cloud-amd64";
 /// sched_ext is there since 6.12, but servers for starved classes and the timer fixes that
@@ -31,14 +33,19 @@ pub struct KernelTree {
 }
 
 impl KernelTree {
-    /// The cached kernel, or a fresh one if there is none (or `update` asks for it).
-    pub fn get(cache: &Path, update: bool) -> anyhow::Result<KernelTree> {
+    /// The cached kernel, or a fresh one if there is none (or `update` asks for it). `is_fit` tries
+    /// a fresh one.
+    pub fn get(
+        cache: &Path,
+        update: bool,
+        is_fit: impl Fn(&KernelTree) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<KernelTree> {
         fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
         let lock = File::create(cache.join("lock")).context("creating the lock of the cache")?;
         lock.lock().context("waiting for another bench that fetches the kernel")?;
         match KernelTree::cached(cache) {
             Some(tree) if !update => Ok(tree),
-            _ => KernelTree::fetch(cache),
+            _ => KernelTree::fetch(cache, is_fit),
         }
     }
 
@@ -54,51 +61,57 @@ impl KernelTree {
         Some(KernelTree { release: release.to_owned(), root: root.to_owned(), image })
     }
 
-    fn fetch(cache: &Path) -> anyhow::Result<KernelTree> {
-        let (suite, release) = newest(cache)?;
+    /// The first kernel that is new enough and fit.
+    fn fetch(
+        cache: &Path,
+        is_fit: impl Fn(&KernelTree) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<KernelTree> {
+        let mut refused = Vec::new();
+        for suite in SUITES {
+            let tried = KernelTree::fetch_from(cache, suite).and_then(|tree| {
+                if !is_fit(&tree)? {
+                    bail!("Linux {} of {suite} lacks type information of sched_ext", tree.release);
+                }
+                Ok(tree)
+            });
+            match tried {
+                Ok(tree) => {
+                    fs::write(cache.join("kernel/current"), &tree.release)
+                        .context("noting which kernel was fetched")?;
+                    return Ok(tree);
+                }
+                Err(error) => refused.push(format!("{error:#}")),
+            }
+        }
+        bail!("no kernel with sched_ext to be had: {}", refused.join("; "))
+    }
+
+    fn fetch_from(cache: &Path, suite: &str) -> anyhow::Result<KernelTree> {
+        let suite = Suite::fetch(cache, suite)?;
+        let version = suite.field(PACKAGE, "Version")?;
+        let major = version.split('.').next().and_then(|word| word.parse::<u32>().ok());
+        if major.is_none_or(|major| major < MAJOR_MIN) {
+            bail!("{PACKAGE} of {} is {version}, older than {MAJOR_MIN}", suite.name());
+        }
+        let images = suite.dependencies(PACKAGE)?;
+        let release = images.iter().find_map(|image| image.strip_prefix("linux-image-"));
+        let release = release.with_context(|| format!("{PACKAGE} {version} names no image"))?;
         eprintln!("Fetching Linux {release} from Debian's {}.", suite.name());
         let image = format!("linux-image-{release}");
         let mut packages = suite.dependencies(&image)?;
-        packages.retain(|name| name.ends_with(&release));
+        packages.retain(|name| name.ends_with(release));
         packages.push(image);
-        let root = cache.join("kernel").join(&release);
+        let root = cache.join("kernel").join(release);
         let _ = fs::remove_dir_all(&root);
         suite.unpack(&packages, &root)?;
         // modprobe looks below lib, the packages bring usr/lib.
         if !root.join("lib").exists() {
             symlink("usr/lib", root.join("lib")).context("linking lib to usr/lib")?;
         }
-        output(Command::new(program("depmod")).arg("-b").arg(&root).arg(&release))?;
-        let tree = KernelTree::at(&root, &release)
-            .with_context(|| format!("the packages of Linux {release} have no kernel image"))?;
-        fs::write(cache.join("kernel/current"), &release).context("noting the kernel fetched")?;
-        Ok(tree)
+        output(Command::new(program("depmod")).arg("-b").arg(&root).arg(release))?;
+        KernelTree::at(&root, release)
+            .with_context(|| format!("the packages of Linux {release} have no kernel image"))
     }
-}
-
-/// The first suite with a kernel that is new enough, and that kernel's release.
-fn newest(cache: &Path) -> anyhow::Result<(Suite, String)> {
-    let mut refused = Vec::new();
-    for name in SUITES {
-        let found = Suite::fetch(cache, name).and_then(|suite| {
-            let version = suite.field(PACKAGE, "Version")?;
-            let major = version.split('.').next().and_then(|word| word.parse::<u32>().ok());
-            if major.is_none_or(|major| major < MAJOR_MIN) {
-                bail!("{PACKAGE} of {name} is {version}, older than {MAJOR_MIN}");
-            }
-            let images = suite.dependencies(PACKAGE)?;
-            let release = images.iter().find_map(|image| image.strip_prefix("linux-image-"));
-            let release = release.map(str::to_owned);
-            release
-                .with_context(|| format!("{PACKAGE} of {name} names no image"))
-                .map(|r| (suite, r))
-        });
-        match found {
-            Ok(found) => return Ok(found),
-            Err(error) => refused.push(format!("{error:#}")),
-        }
-    }
-    bail!("no kernel with sched_ext to be had: {}", refused.join("; "))
 }
 
 /// Programs of the system administrator, where a PATH without sbin does not find them.

@@ -26,6 +26,10 @@ pub struct Options {
     pub json: bool,
     /// The measurements that take minutes are left out.
     pub short: bool,
+    /// Where no machine can be had: says so loudly and succeeds, for `make test`.
+    pub or_skip: bool,
+    /// The backend that is measured, as `evenkeel --enforcer` has it.
+    pub enforcer: String,
     /// Names of measurements, all if empty.
     pub only: Vec<String>,
     /// Forces an accelerator.
@@ -48,6 +52,8 @@ impl Options {
             deterministic: false,
             json: false,
             short: false,
+            or_skip: false,
+            enforcer: "scx".to_owned(),
             only: Vec::new(),
             accelerator: None,
             update: false,
@@ -63,6 +69,8 @@ impl Options {
                 "--deterministic" => options.deterministic = true,
                 "--json" => options.json = true,
                 "--short" => options.short = true,
+                "--or-skip" => options.or_skip = true,
+                "--enforcer" => options.enforcer = enforcer(value()?)?,
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--update" => options.update = true,
                 "--accel" => options.accelerator = Some(accelerator(value()?)?),
@@ -86,6 +94,13 @@ fn accelerator(word: &str) -> anyhow::Result<Accelerator> {
         "kvm" => Ok(Accelerator::Kvm),
         "tcg" => Ok(Accelerator::Tcg),
         _ => bail!("--accel is 'kvm' or 'tcg', not '{word}'"),
+    }
+}
+
+fn enforcer(word: &str) -> anyhow::Result<String> {
+    match word {
+        "scx" | "quota" => Ok(word.to_owned()),
+        _ => bail!("--enforcer is 'scx' or 'quota', not '{word}'"),
     }
 }
 
