@@ -21,6 +21,7 @@ mod groups;
 mod placement;
 mod quota;
 mod rtgroup;
+pub mod scx;
 mod supply;
 
 pub use enforcer::{Enforcer, enforcer};

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The scheduler that we bring along: hard constant bandwidth servers under partitioned EDF, as a
+//! sched_ext scheduler (`src/bpf/`), and this side of it: load, find, tell, ask.
+
+mod control;
+mod error;
+pub mod intf;
+mod object;
+mod raw;
+
+pub use control::{PERIOD_MAX, Place, Slot, monotonic_ns, name_of};
+pub use error::ScxError;
+pub use object::{Loaded, Pins};
