@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use evenkeel_model::{CapsuleName, EnforcerKind, Reservation, Span};
 use evenkeel_theory::{
     Change, FlattenError, Held, Limits, Nested, NestedRequest, Request, Verdict, admit_quota,
-    admit_rtgroup_nested, flatten,
+    admit_rtgroup_nested, admit_scx_nested, flatten,
 };
 
 use crate::error::HostError;
@@ -58,6 +58,10 @@ pub fn admit(
         EnforcerKind::Rtgroup => {
             let asked = NestedRequest { nested: record.nested(subject), replaces };
             admit_rtgroup_nested(&existing, &asked, limits)?
+        }
+        EnforcerKind::Scx => {
+            let asked = NestedRequest { nested: record.nested(subject), replaces };
+            admit_scx_nested(&existing, &asked, limits)?
         }
         EnforcerKind::Quota => {
             let own = own_parts(after)?.get(subject).copied().flatten();

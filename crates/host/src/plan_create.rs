@@ -117,7 +117,7 @@ impl Host {
         }
         self.enforcer(kind).map_err(|error| match error {
             HostError::Enforcer(EnforcerError::Unavailable { kind, why }) => match kind {
-                EnforcerKind::Rtgroup => HostError::NoRtGroups { why },
+                EnforcerKind::Scx | EnforcerKind::Rtgroup => HostError::NoRtGroups { why },
                 EnforcerKind::Quota => HostError::NoQuota { why },
             },
             other => other,

@@ -28,6 +28,8 @@ pub enum EnforcerChoice {
 impl From<EnforcerKind> for EnforcerChoice {
     fn from(kind: EnforcerKind) -> EnforcerChoice {
         match kind {
+            // No capsule has it before there is a backend for it; then it can be chosen by name.
+            EnforcerKind::Scx => EnforcerChoice::Auto,
             EnforcerKind::Rtgroup => EnforcerChoice::Rtgroup,
             EnforcerKind::Quota => EnforcerChoice::Quota,
         }

@@ -9,6 +9,8 @@
 //!              '-> write()       all of it in a directory, or nothing
 //! ```
 //!
+//! [`plot`] draws series that come from elsewhere, a simulation for one, in the same hand.
+//!
 //! Nothing here measures or asks the time: identical measurements give identical bytes. Verdicts
 //! compare with the figures that were asked for; the paper's statements stand beside ours as they
 //! were published, and no number is attributed to it that it did not state.
@@ -23,6 +25,7 @@ mod figure;
 mod manifest;
 mod number;
 mod page;
+pub mod plot;
 mod section;
 mod stats;
 mod table;

@@ -127,6 +127,10 @@ pub fn enforcer(
     mounts: &CgroupMounts,
 ) -> Result<Box<dyn Enforcer>, EnforcerError> {
     Ok(match kind {
+        EnforcerKind::Scx => {
+            let why = "this program has no backend for sched_ext".to_owned();
+            return Err(EnforcerError::Unavailable { kind, why });
+        }
         EnforcerKind::Rtgroup => Box::new(Rtgroup::of_host(mounts)?),
         EnforcerKind::Quota => Box::new(QuotaEnforcer::of_host(mounts)?),
     })

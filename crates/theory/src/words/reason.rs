@@ -24,6 +24,19 @@ impl fmt::Display for Reason {
                     held_by(holders, sum)
                 )
             }
+            Reason::CpuSumExceeded { cpus, adds, limit, foreign, left, holders } => {
+                let outranked = match foreign.as_ppb() {
+                    0 => String::new(),
+                    _ => format!(" and, {foreign}, for what outranks them"),
+                };
+                write!(
+                    f,
+                    "{}: capsules may have {limit} of a CPU, the rest stays for best \
+                     effort{outranked}; {}{left} are left, this adds {adds}",
+                    title(cpus),
+                    holders_in_words(holders)
+                )
+            }
             Reason::NoBandLeft { capsules_max } => write!(
                 f,
                 "every capsule needs a band of real-time priorities of its own, and all \
@@ -89,12 +102,18 @@ impl Late<'_> {
 
 /// `'a' holds 40 % on CPU 1, 'b' holds 30 % on CPU 0, groups that are no capsules hold 10 %; `
 fn held_by(holders: &[HostHolder], sum: &HostSum) -> String {
-    let mut parts: Vec<String> = holders
-        .iter()
-        .map(|h| format!("'{}' holds {} on {}", h.name, h.bandwidth, title(&h.cpus)))
-        .collect();
-    if sum.foreign.as_ppb() > 0 {
-        parts.push(format!("groups that are no capsules hold {}", sum.foreign));
-    }
+    let parts =
+        holders.iter().map(|h| format!("'{}' holds {} on {}", h.name, h.bandwidth, title(&h.cpus)));
+    let foreign = (sum.foreign.as_ppb() > 0)
+        .then(|| format!("groups that are no capsules hold {}", sum.foreign));
+    listed(parts.chain(foreign).collect())
+}
+
+/// `'a' holds 40 %, 'b' holds 30 %; `
+fn holders_in_words(holders: &[HostHolder]) -> String {
+    listed(holders.iter().map(|h| format!("'{}' holds {}", h.name, h.bandwidth)).collect())
+}
+
+fn listed(parts: Vec<String>) -> String {
     if parts.is_empty() { String::new() } else { format!("{}; ", parts.join(", ")) }
 }
