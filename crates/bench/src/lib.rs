@@ -8,6 +8,7 @@
 //! machine.
 
 pub mod experiment;
+pub mod random;
 pub mod recording;
 pub mod trace;
 pub mod verdict;

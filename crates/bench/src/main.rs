@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use evenkeel_bench::experiment::{Selection, measure};
+use evenkeel_bench::experiment::measure;
 use evenkeel_bench::{verdict, workload};
 use evenkeel_host::EnforcerChoice;
 
 const USAGE: &str = "\
-usage: evenkeel-bench measure OUT ENFORCER full|short [EXPERIMENT...]
+usage: evenkeel-bench measure OUT ENFORCER full|short MEASUREMENT...
        evenkeel-bench workload CPU|any WHAT...
-       evenkeel-bench rows OUT";
+       evenkeel-bench rows RAW";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,11 +30,7 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> anyhow::Result<()> {
     match words {
         ["measure", out, enforcer, length @ ("full" | "short"), only @ ..] => {
-            let selection = Selection {
-                only: only.iter().map(|name| (*name).to_owned()).collect(),
-                short: *length == "short",
-            };
-            measure(Path::new(out), choice(enforcer)?, &selection)
+            measure(Path::new(out), choice(enforcer)?, *length == "short", only)
         }
         ["workload", rest @ ..] => workload::main(rest),
         ["rows", out] => {

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use evenkeel_bench::verdict;
@@ -16,37 +17,74 @@ use crate::bench_vm::machine::Shape;
 use crate::bench_vm::options::Options;
 use crate::metadata::workspace_root;
 
-/// Builds, measures, keeps the raw data below `cache`/raw and prints the rows.
+/// For the whole bench on a slow and busy host.
+const MEASURE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// A machine and what is measured in it.
+#[derive(Debug)]
+pub struct Part {
+    /// Names the directory of its raw data.
+    pub name: &'static str,
+    /// The machine.
+    pub shape: Shape,
+    /// Names of measurements.
+    pub measurements: Vec<String>,
+}
+
+/// Builds, measures part by part, keeps the raw data below `cache` and prints the rows.
 pub fn run(
     options: &Options,
     cache: &Path,
     kernel: &KernelTree,
-    shape: &Shape,
+    parts: &[Part],
 ) -> anyhow::Result<ExitCode> {
     let program = build(options.short)?;
+    let raw = cache.join(if options.deterministic { "raw-deterministic" } else { "raw" });
+    let mut rows = Vec::new();
+    for part in parts.iter().filter(|part| !part.measurements.is_empty()) {
+        let kept = raw.join(part.name);
+        let _ = fs::remove_dir_all(&kept);
+        fs::create_dir_all(&kept).with_context(|| format!("creating {}", kept.display()))?;
+        let failed = measure(options, cache, kernel, part, &program, &kept).err();
+        rows.extend(verdict::rows(&kept)?);
+        rows.extend(failed.map(|error| verdict::not_measured(part.name, &format!("{error:#}"))));
+    }
+    eprintln!("Raw data: {}", raw.display());
+    bench::run("vm", options.json, || rows)
+}
+
+/// Runs the program in a machine and moves what it wrote to `kept`, whatever became of it.
+fn measure(
+    options: &Options,
+    cache: &Path,
+    kernel: &KernelTree,
+    part: &Part,
+    program: &Path,
+    kept: &Path,
+) -> anyhow::Result<()> {
     let mut directory = RunDirectory::create(cache)?;
     let out = directory.path().join("out");
-    let mut command = format!("'{}' measure '{}' ", program.display(), out.display());
-    command.push_str(&options.enforcer);
-    command.push_str(if options.short { " short" } else { " full" });
-    for name in &options.only {
-        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            bail!("no measurement is called '{name}'");
+    let length = if options.short { "short" } else { "full" };
+    // stdout is for the rows; what is said meanwhile is talk.
+    let command = format!(
+        "'{}' measure '{}' {} {length} {} >&2",
+        program.display(),
+        out.display(),
+        options.enforcer,
+        part.measurements.join(" ")
+    );
+    let limits = Limits { time: options.time_limit.unwrap_or(MEASURE_LIMIT) };
+    let status = job::run(kernel, &part.shape, &mut directory, &command, &limits);
+    for name in ["out", "stderr", "dmesg", "console.log"] {
+        let (old, new) = (directory.path().join(name), kept.join(name));
+        if old.exists() {
+            fs::rename(&old, &new).with_context(|| format!("moving {}", old.display()))?;
         }
-        command.push(' ');
-        command.push_str(name);
     }
-    // What is measured goes to stdout; what is said meanwhile must not.
-    let command = format!("{command} >&2");
-    let limits = Limits { time: options.time_limit };
-    let status = job::run(kernel, shape, &mut directory, &command, &limits)?;
-    let kept = keep(cache, options.deterministic, directory.path())?;
-    eprintln!("Raw data: {}", kept.display());
-    if status != 0 {
-        bail!("the measurements ended with status {status}; see {}", kept.display());
+    match status? {
+        0 => Ok(()),
+        status => bail!("the program ended with status {status}"),
     }
-    let rows = verdict::rows(&kept.join("out"))?;
-    bench::run("vm", options.json, || rows)
 }
 
 /// The program with the measurements. Where the whole bench runs, figures are those of a release
@@ -67,18 +105,4 @@ fn build(short: bool) -> anyhow::Result<PathBuf> {
     let profile = if short { "debug" } else { "release" };
     let program = target.join(profile).join("evenkeel-bench");
     std::path::absolute(&program).with_context(|| format!("the path {}", program.display()))
-}
-
-/// Moves the raw data to where the next run of the same kind replaces it.
-fn keep(cache: &Path, deterministic: bool, from: &Path) -> anyhow::Result<PathBuf> {
-    let kept = cache.join(if deterministic { "raw-deterministic" } else { "raw" });
-    let _ = fs::remove_dir_all(&kept);
-    fs::create_dir_all(&kept).with_context(|| format!("creating {}", kept.display()))?;
-    for name in ["out", "stdout", "stderr", "dmesg", "console.log"] {
-        let (old, new) = (from.join(name), kept.join(name));
-        if old.exists() {
-            fs::rename(&old, &new).with_context(|| format!("moving {}", old.display()))?;
-        }
-    }
-    Ok(kept)
 }

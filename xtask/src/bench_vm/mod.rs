@@ -20,16 +20,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
+use evenkeel_bench::experiment::{COUNTED, UNCOUNTED};
 
 use crate::bench_vm::job::{Limits, RunDirectory};
 use crate::bench_vm::kernel::KernelTree;
 use crate::bench_vm::machine::{Accelerator, Shape};
+use crate::bench_vm::measure::Part;
 use crate::bench_vm::options::Options;
 use crate::bench_vm::qemu::Qemu;
 use crate::metadata::workspace_root;
 
 /// A boot and a look; ten times what it takes on an idle host.
 const PROBE_LIMIT: Duration = Duration::from_secs(120);
+
+/// Enough for any command that is not a whole bench.
+const RUN_LIMIT: Duration = Duration::from_secs(600);
 
 /// Does what the words after `bench-vm` ask.
 pub fn main(words: &[&str]) -> anyhow::Result<ExitCode> {
@@ -43,20 +48,27 @@ pub fn main(words: &[&str]) -> anyhow::Result<ExitCode> {
     }
     let cache: &Path = &workspace_root().join("target/vm-bench");
     let kernel = KernelTree::get(cache, options.update, |tree| has_whole_types(cache, tree))?;
-    let (qemu, accelerator) = match options.accelerator {
-        _ if options.deterministic => (Qemu::fair(cache)?, Accelerator::Counted),
-        Some(accelerator) => (Qemu::own(), accelerator),
-        None => (Qemu::own(), qemu::best_accelerator(cache, &kernel)?),
+    let counted = || anyhow::Ok(options.shape(Qemu::fair(cache)?, Accelerator::Counted));
+    let uncounted = || {
+        let accelerator = match options.accelerator {
+            Some(accelerator) => accelerator,
+            None => qemu::best_accelerator(cache, &kernel)?,
+        };
+        anyhow::Ok(options.shape(Qemu::own(), accelerator))
     };
-    let shape = options.shape(qemu, accelerator);
-    match &options.run {
-        None => measure::run(&options, cache, &kernel, &shape),
-        Some(command) => {
-            let mut directory = RunDirectory::create(cache)?;
-            let limits = Limits { time: options.time_limit };
-            job::run(&kernel, &shape, &mut directory, command, &limits).map(ExitCode::from)
-        }
+    let shape = if options.deterministic { counted()? } else { uncounted()? };
+    if let Some(command) = &options.run {
+        let mut directory = RunDirectory::create(cache)?;
+        let limits = Limits { time: options.time_limit.unwrap_or(RUN_LIMIT) };
+        return job::run(&kernel, &shape, &mut directory, command, &limits).map(ExitCode::from);
     }
+    let measurements = options.selected(&COUNTED)?;
+    let guests = options.selected(&UNCOUNTED)?;
+    let parts = [
+        Part { name: "capsules", shape, measurements },
+        Part { name: "guests", shape: uncounted()?, measurements: guests },
+    ];
+    measure::run(&options, cache, &kernel, &parts)
 }
 
 /// Whether programs can call the scheduler of this kernel. Functions with arguments that the

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use evenkeel_bench::experiment::{COUNTED, UNCOUNTED};
 
 use crate::bench_vm::machine::{Accelerator, Shape};
 use crate::bench_vm::qemu::Qemu;
 
-/// Enough for any job that is not a whole bench.
-const TIME_LIMIT_S: u64 = 600;
 /// The smallest machine on which placement and migration mean something.
 const CPUS: u32 = 2;
 /// The host's root is shared, not copied: memory is for page cache and the guests inside.
@@ -36,8 +35,8 @@ pub struct Options {
     pub accelerator: Option<Accelerator>,
     /// Fetches the kernel anew.
     pub update: bool,
-    /// When to give up.
-    pub time_limit: Duration,
+    /// When to give up, if not after the usual time.
+    pub time_limit: Option<Duration>,
     /// CPUs of the machine.
     pub cpus: u32,
     /// Memory of the machine in MiB.
@@ -57,7 +56,7 @@ impl Options {
             only: Vec::new(),
             accelerator: None,
             update: false,
-            time_limit: Duration::from_secs(TIME_LIMIT_S),
+            time_limit: None,
             cpus: CPUS,
             memory_mib: MEMORY_MIB,
         };
@@ -74,13 +73,26 @@ impl Options {
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--update" => options.update = true,
                 "--accel" => options.accelerator = Some(accelerator(value()?)?),
-                "--time-limit" => options.time_limit = Duration::from_secs(number(word, value()?)?),
+                "--time-limit" => {
+                    options.time_limit = Some(Duration::from_secs(number(word, value()?)?));
+                }
                 "--cpus" => options.cpus = number(word, value()?)?,
                 "--memory" => options.memory_mib = number(word, value()?)?,
                 _ => bail!("unknown word '{word}'"),
             }
         }
         Ok(options)
+    }
+
+    /// Those of `known` that were asked for: all of them, unless `--only` names others.
+    pub fn selected(&self, known: &[&str]) -> anyhow::Result<Vec<String>> {
+        let exists = |name: &str| COUNTED.contains(&name) || UNCOUNTED.contains(&name);
+        if let Some(name) = self.only.iter().find(|name| !exists(name)) {
+            let all = [&COUNTED[..], &UNCOUNTED[..]].concat().join(", ");
+            bail!("no measurement is called '{name}'; there are {all}");
+        }
+        let wanted = |name: &&&str| self.only.is_empty() || self.only.iter().any(|o| o == **name);
+        Ok(known.iter().filter(wanted).map(|name| (*name).to_owned()).collect())
     }
 
     /// The machine asked for.
@@ -118,11 +130,21 @@ mod tests {
             Options::parse(&["--deterministic", "--run", "ls -l", "--time-limit", "9"]).unwrap();
         assert!(options.deterministic);
         assert_eq!(options.run.as_deref(), Some("ls -l"));
-        assert_eq!(options.time_limit, Duration::from_secs(9));
+        assert_eq!(options.time_limit, Some(Duration::from_secs(9)));
         assert_eq!(
             Options::parse(&["--only", "a,b", "--only", "c"]).unwrap().only,
             ["a", "b", "c"]
         );
+    }
+
+    #[test]
+    fn measurements_are_chosen_by_name() {
+        let all = Options::parse(&[]).unwrap();
+        assert_eq!(all.selected(&COUNTED).unwrap(), COUNTED);
+        let one = Options::parse(&["--only", "guest"]).unwrap();
+        assert!(one.selected(&COUNTED).unwrap().is_empty());
+        assert_eq!(one.selected(&UNCOUNTED).unwrap(), ["guest"]);
+        assert!(Options::parse(&["--only", "x"]).unwrap().selected(&COUNTED).is_err());
     }
 
     #[test]

@@ -66,29 +66,24 @@ pub fn cases(short: bool) -> Vec<Case> {
 pub fn run(session: &Session, short: bool) -> anyhow::Result<()> {
     for case in cases(short) {
         let begun = now();
-        record(session, &case)?;
+        record_beside(session, "saturated", &case, &[])?;
         eprintln!("saturated {}: {} ms", case.name, (now() - begun) / MS);
     }
     Ok(())
 }
 
-fn record(session: &Session, case: &Case) -> anyhow::Result<()> {
-    let directory = session.directory("saturated", &case.name)?;
-    let cpus: Vec<u32> = (0..session.cpus).collect();
-    let mut names: Vec<CapsuleName> = Vec::new();
-    let mut workloads: Vec<Workload> = Vec::new();
-    let mut capsules = Vec::new();
-    for (index, (budget_ns, period_ns)) in case.reservations.iter().copied().enumerate() {
-        let name = session.create(&format!("s{index}"), budget_ns, period_ns, &cpus)?;
-        let mut pinned = Vec::new();
-        for cpu in &cpus {
-            let workload = session.start(Some(&name), &[&cpu.to_string(), "spin"])?;
-            pinned.push(Pinned { cpu: *cpu, pid: workload.pid() });
-            workloads.push(workload);
-        }
-        capsules.push(Recorded { name: name.to_string(), budget_ns, period_ns, pinned });
-        names.push(name);
-    }
+/// Records one case of `experiment` while the workloads `beside` run outside all capsules.
+pub fn record_beside(
+    session: &Session,
+    experiment: &str,
+    case: &Case,
+    beside: &[&[&str]],
+) -> anyhow::Result<()> {
+    let directory = session.directory(experiment, &case.name)?;
+    let Loaded { names, mut workloads, capsules } = load(session, case)?;
+    let outside: anyhow::Result<Vec<Workload>> =
+        beside.iter().map(|words| session.start(None, words)).collect();
+    workloads.extend(outside?);
     // Its buffers take a while: before the window is fixed.
     let tracer = Tracer::start(session.cpus)?;
     let longest = case.reservations.iter().map(|(_, period)| *period).max().unwrap_or(0);
@@ -107,16 +102,33 @@ fn record(session: &Session, case: &Case) -> anyhow::Result<()> {
         session.delete(name)?;
     }
     let (start_ns, end_ns) = (window.start, window.end);
-    let recording = Recording {
-        case: case.name.clone(),
-        capsules,
-        start_ns,
-        end_ns,
-        formats,
-        cpus: session.cpus,
-        lost,
-    };
-    recording.write(&directory)
+    let (case, cpus) = (case.name.clone(), session.cpus);
+    Recording { case, capsules, start_ns, end_ns, formats, cpus, lost }.write(&directory)
+}
+
+/// Capsules with their spinners, ready to begin.
+struct Loaded {
+    names: Vec<CapsuleName>,
+    workloads: Vec<Workload>,
+    capsules: Vec<Recorded>,
+}
+
+fn load(session: &Session, case: &Case) -> anyhow::Result<Loaded> {
+    let cpus: Vec<u32> = (0..session.cpus).collect();
+    let mut loaded = Loaded { names: Vec::new(), workloads: Vec::new(), capsules: Vec::new() };
+    for (index, (budget_ns, period_ns)) in case.reservations.iter().copied().enumerate() {
+        let name = session.create(&format!("s{index}"), budget_ns, period_ns, &cpus)?;
+        let mut pinned = Vec::new();
+        for cpu in &cpus {
+            let workload = session.start(Some(&name), &[&cpu.to_string(), "spin"])?;
+            pinned.push(Pinned { cpu: *cpu, pid: workload.pid() });
+            loaded.workloads.push(workload);
+        }
+        let recorded = Recorded { name: name.to_string(), budget_ns, period_ns, pinned };
+        loaded.capsules.push(recorded);
+        loaded.names.push(name);
+    }
+    Ok(loaded)
 }
 
 #[cfg(test)]

@@ -68,6 +68,13 @@ impl Session {
         Ok(())
     }
 
+    /// Takes back whatever a failed measurement has left.
+    pub fn clean(&self) {
+        if let Err(error) = self.host.release_all("") {
+            eprintln!("cleaning up: {error}");
+        }
+    }
+
     /// Starts a workload inside `capsule`, or outside all, and waits until it is ready.
     pub fn start(&self, capsule: Option<&CapsuleName>, words: &[&str]) -> anyhow::Result<Workload> {
         let mut command = Command::new(std::env::current_exe().context("this program's path")?);

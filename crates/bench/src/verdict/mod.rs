@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From recordings to rows: pure functions, the same on kept raw data as on fresh.
 
+pub mod others;
 pub mod saturated;
+pub mod unchanged;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use evenkeel_model::BenchRow;
+use serde::de::DeserializeOwned;
 
 use crate::recording::Recording;
 
-/// The rows of all measurements that have left raw data in `out`.
-pub fn rows(out: &Path) -> anyhow::Result<Vec<BenchRow>> {
+/// The rows of all measurements that have left raw data in `raw`, a directory with `out` and `dmesg`.
+pub fn rows(raw: &Path) -> anyhow::Result<Vec<BenchRow>> {
+    let out = &raw.join("out");
     let mut rows = Vec::new();
     if let Some(cases) = cases(out, "saturated")? {
         let mut served = Vec::new();
@@ -23,7 +27,54 @@ pub fn rows(out: &Path) -> anyhow::Result<Vec<BenchRow>> {
         }
         rows.extend(saturated::rows(&served));
     }
+    for directory in cases(out, "tasksets")?.unwrap_or_default() {
+        rows.extend(others::tasksets(&read::<Vec<_>>(&directory.join("sets.json"))?));
+    }
+    if let Some(cases) = cases(out, "outside")? {
+        let read = |directory: &PathBuf| {
+            let recording = Recording::read(directory)?;
+            let timelines = recording.timelines(directory)?;
+            Ok((recording, timelines))
+        };
+        let recordings: anyhow::Result<Vec<_>> = cases.iter().map(read).collect();
+        rows.extend(unchanged::rows(&recordings?)?);
+    }
+    if let Some(cases) = cases(out, "dispatch")? {
+        let costs: anyhow::Result<Vec<_>> =
+            cases.iter().map(|directory| read(&directory.join("costs.json"))).collect();
+        rows.extend(others::dispatch(&costs?));
+    }
+    if let Some(cases) = cases(out, "compare")? {
+        let phases: anyhow::Result<Vec<_>> =
+            cases.iter().map(|directory| read(&directory.join("phase.json"))).collect();
+        if let [kernel, ours] = phases?.as_slice() {
+            rows.extend(others::compare(kernel, ours));
+        }
+    }
+    for directory in cases(out, "guest")?.unwrap_or_default() {
+        let promised = directory.file_name().is_some_and(|name| name != "0-cpu-max");
+        rows.extend(others::guest(&read(&directory.join("guest.json"))?, promised));
+    }
+    for directory in cases(out, "soak")?.unwrap_or_default() {
+        let dmesg = fs::read_to_string(raw.join("dmesg")).context("reading the kernel's log")?;
+        rows.extend(others::soak(&read(&directory.join("soak.json"))?, &dmesg));
+    }
+    let failures = out.join("failures.json");
+    if failures.exists() {
+        let failed: Vec<(String, String)> = read(&failures)?;
+        rows.extend(failed.iter().map(|(what, why)| not_measured(what, why)));
+    }
     Ok(rows)
+}
+
+/// The row of what could not be measured: it never holds.
+pub fn not_measured(what: &str, why: &str) -> BenchRow {
+    BenchRow::at_most(format!("{what}: not measured: {why}"), 1.0, "errors", 0.0)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
 }
 
 /// The directories of an experiment's cases, in order; `None` if it was not made.

@@ -52,7 +52,7 @@ pub fn judge(recording: &Recording, timelines: &[Timeline]) -> anyhow::Result<Ve
 }
 
 /// The wake-up that began the load, whichever CPU it was seen on.
-fn first_wakeup(timelines: &[Timeline], pid: u32, start: u64) -> Option<u64> {
+pub fn first_wakeup(timelines: &[Timeline], pid: u32, start: u64) -> Option<u64> {
     let after = |timeline: &Timeline| {
         timeline.wakeups.get(&pid)?.iter().copied().find(|woken| *woken >= start)
     };

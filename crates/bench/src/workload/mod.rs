@@ -19,6 +19,7 @@ use evenkeel_model::{CpuIndex, CpuSet};
 
 pub use clock::{now, sleep_until};
 pub use latency::Latencies;
+pub use load::Done;
 pub use periodic::Jobs;
 
 /// Begin and end of the load, on CLOCK_MONOTONIC.
