@@ -25,7 +25,7 @@ pub fn own_parts(
 ) -> Result<BTreeMap<CapsuleName, Option<Reservation>>, FlattenError> {
     let mut own: BTreeMap<CapsuleName, Option<Reservation>> =
         capsules.keys().map(|name| (name.clone(), None)).collect();
-    for kind in [EnforcerKind::Rtgroup, EnforcerKind::Quota] {
+    for kind in [EnforcerKind::Scx, EnforcerKind::Rtgroup, EnforcerKind::Quota] {
         for held in flatten(&nested(capsules, kind))? {
             own.insert(held.name, Some(held.reservation));
         }
@@ -104,12 +104,17 @@ pub fn give_back(
     while let Some(name) = ancestor {
         let Some(record) = after.get(&name).cloned() else { break };
         ancestor = record.parent.clone();
-        if record.enforcer != EnforcerKind::Rtgroup || record.suspended {
+        if record.enforcer == EnforcerKind::Quota || record.suspended {
             continue;
         }
         let asked = NestedRequest { nested: record.nested(&name), replaces: true };
-        let existing = nested(after, EnforcerKind::Rtgroup);
-        let verdict = admit_rtgroup_nested(&existing, &asked, limits)?;
+        let existing = nested(after, record.enforcer);
+        let verdict = match record.enforcer {
+            EnforcerKind::Scx => admit_scx_nested(&existing, &asked, limits)?,
+            EnforcerKind::Rtgroup | EnforcerKind::Quota => {
+                admit_rtgroup_nested(&existing, &asked, limits)?
+            }
+        };
         if verdict.admitted {
             continue;
         }

@@ -19,6 +19,8 @@ pub enum EnforcerChoice {
     /// has nothing better refuses, and says that `quota` must be asked for by name.
     #[default]
     Auto,
+    /// Our sched_ext scheduler.
+    Scx,
     /// Real-time groups.
     Rtgroup,
     /// Fair-class quota: a cap, no guarantee.
@@ -28,8 +30,7 @@ pub enum EnforcerChoice {
 impl From<EnforcerKind> for EnforcerChoice {
     fn from(kind: EnforcerKind) -> EnforcerChoice {
         match kind {
-            // No capsule has it before there is a backend for it; then it can be chosen by name.
-            EnforcerKind::Scx => EnforcerChoice::Auto,
+            EnforcerKind::Scx => EnforcerChoice::Scx,
             EnforcerKind::Rtgroup => EnforcerChoice::Rtgroup,
             EnforcerKind::Quota => EnforcerChoice::Quota,
         }

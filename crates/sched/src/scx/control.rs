@@ -11,7 +11,7 @@ use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, Reservation, Span};
 use libbpf_rs::{MapCore, MapFlags};
 
 use super::error::ScxError;
-use super::intf::{self, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkSwitches};
+use super::intf::{self, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkServer, EkSwitches};
 use super::object::Loaded;
 use super::raw;
 
@@ -58,6 +58,12 @@ impl Loaded {
         Ok(found)
     }
 
+    /// What is in a slot.
+    pub fn capsule(&self, slot: Slot) -> Result<Option<EkCapsule>, ScxError> {
+        let capsule: EkCapsule = self.read(&self.capsules, slot, "read a capsule")?;
+        Ok((capsule.state != intf::EK_FREE).then_some(capsule))
+    }
+
     /// The slot of `name`.
     pub fn slot(&self, name: &CapsuleName) -> Result<Option<Slot>, ScxError> {
         Ok(self.capsules()?.iter().find(|(_, c)| name_of(c).as_ref() == Some(name)).map(|(s, _)| *s))
@@ -66,6 +72,13 @@ impl Loaded {
     /// What it has and does on one CPU.
     pub fn cpu(&self, cpu: CpuIndex) -> Result<EkCpu, ScxError> {
         self.read(&self.cpus, cpu.0, "read a CPU")
+    }
+
+    /// One server.
+    pub fn server(&self, cpu: CpuIndex, slot: Slot) -> Result<EkServer, ScxError> {
+        let index = usize::try_from(slot).unwrap_or(usize::MAX);
+        let server = self.cpu(cpu)?.servers.get(index).copied();
+        server.ok_or_else(|| refused("read a server")(std::io::Error::other("no such slot")))
     }
 
     /// How many CPUs it knows.
@@ -94,7 +107,7 @@ impl Loaded {
     pub fn create(
         &self,
         name: &CapsuleName,
-        own: Reservation,
+        own: Option<Reservation>,
         cpus: &CpuSet,
     ) -> Result<Slot, ScxError> {
         let taken = self.capsules()?;
@@ -114,17 +127,12 @@ impl Loaded {
         &self,
         slot: Slot,
         name: &CapsuleName,
-        own: Reservation,
+        own: Option<Reservation>,
         cpus: &CpuSet,
     ) -> Result<(), ScxError> {
         let before: EkCapsule = self.read(&self.capsules, slot, "read a capsule")?;
         let mut change = change_of(slot, name, intf::EK_ACTIVE)?;
-        if own.period() > PERIOD_MAX {
-            let (max, asked) = (PERIOD_MAX.as_ns(), own.period().as_ns());
-            return Err(ScxError::PeriodTooLong { max, asked });
-        }
-        change.budget_ns = own.budget().as_ns();
-        change.period_ns = own.period().as_ns();
+        (change.budget_ns, change.period_ns) = numbers(own)?;
         change.cpus = mask(cpus, self.cpu_count())?;
         let frees = before.state == intf::EK_ACTIVE
             && (before.cpus.iter().zip(change.cpus).any(|(old, new)| old & !new != 0)
@@ -132,9 +140,27 @@ impl Loaded {
                     < u128::from(before.budget_ns) * u128::from(change.period_ns));
         self.change(&mut change)?;
         if frees {
-            wait_until(change.reusable_at_ns, own.period().max(Span::from_ns(before.period_ns)));
+            wait_until(change.reusable_at_ns, Span::from_ns(before.period_ns));
         }
         Ok(())
+    }
+
+    /// How what `slot` has differs from what it should have, in words.
+    pub fn difference(
+        &self,
+        slot: Slot,
+        own: Option<Reservation>,
+        cpus: &CpuSet,
+    ) -> Result<Option<String>, ScxError> {
+        let found: EkCapsule = self.read(&self.capsules, slot, "read a capsule")?;
+        let wanted = numbers(own)?;
+        if (found.budget_ns, found.period_ns) != wanted {
+            let has = format!("{} ns every {} ns", found.budget_ns, found.period_ns);
+            let should = own.map_or("none".to_owned(), |own| own.to_string());
+            return Ok(Some(format!("its reservation is {has} instead of {should}")));
+        }
+        let elsewhere = found.cpus != mask(cpus, self.cpu_count())?;
+        Ok(elsewhere.then(|| format!("its servers are not exactly on CPUs {cpus}")))
     }
 
     /// Empties and frees a slot. Whoever is still in it becomes best effort.
@@ -241,6 +267,16 @@ fn change_of(slot: Slot, name: &CapsuleName, state: u32) -> Result<EkChange, Scx
     let room = change.name.get_mut(..bytes.len()).filter(|room| room.len() < 64);
     room.ok_or_else(|| ScxError::NoCapsule(name.clone()))?.copy_from_slice(bytes);
     Ok(change)
+}
+
+/// Budget and period in nanoseconds; zeros where there is no budget.
+fn numbers(own: Option<Reservation>) -> Result<(u64, u64), ScxError> {
+    let Some(own) = own else { return Ok((0, 0)) };
+    if own.period() > PERIOD_MAX {
+        let (max, asked) = (PERIOD_MAX.as_ns(), own.period().as_ns());
+        return Err(ScxError::PeriodTooLong { max, asked });
+    }
+    Ok((own.budget().as_ns(), own.period().as_ns()))
 }
 
 fn mask(cpus: &CpuSet, known: u32) -> Result<[u64; 4], ScxError> {

@@ -3,11 +3,14 @@
 //! sched_ext scheduler (`src/bpf/`), and this side of it: load, find, tell, ask.
 
 mod control;
+mod enforcer;
 mod error;
 pub mod intf;
 mod object;
 mod raw;
+pub mod running;
 
 pub use control::{PERIOD_MAX, Place, Slot, monotonic_ns, name_of};
+pub use enforcer::{ScxEnforcer, escapes};
 pub use error::ScxError;
 pub use object::{Loaded, Pins};

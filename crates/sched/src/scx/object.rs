@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libbpf_rs::{Link, MapCore, MapHandle, ObjectBuilder, OpenObject, Program};
 
@@ -32,7 +32,7 @@ const CALLED: [&str; 3] = ["ek_place", "ek_query", "ek_change"];
 const PER_CPU: [&str; 3] = ["cpus", "exhaust_timers", "replenish_timers"];
 
 /// The name of our operations under /sys/kernel/sched_ext/root/ops; the kernel may append to it.
-const OPS: &str = "evenkeel";
+pub const OPS: &str = "evenkeel";
 
 /// Where the objects of one scheduler are pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,26 @@ impl Pins {
     /// The usual place. The layout is part of it: what we do not understand we do not open.
     pub fn usual() -> Pins {
         Pins { directory: PathBuf::from(format!("/sys/fs/bpf/evenkeel/abi-{}", intf::EK_ABI)) }
+    }
+
+    /// Another place, for tests.
+    pub fn under(directory: &Path) -> Pins {
+        Pins { directory: directory.to_owned() }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The pin of the link.
+    pub fn link(&self) -> PathBuf {
+        self.at("link")
+    }
+
+    /// Whether a scheduler of this layout has been here.
+    pub fn exist(&self) -> bool {
+        self.at("capsules").exists()
     }
 
     fn at(&self, name: &str) -> PathBuf {
