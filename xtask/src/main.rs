@@ -10,8 +10,12 @@ const USAGE: &str = "\
 usage: cargo xtask check          the house rules, on the whole tree
        cargo xtask gen            writes man pages and shell completions
        cargo xtask gen --check    compares them with what would be written
-       cargo xtask bench-vm --run COMMAND [--deterministic] [--accel kvm|tcg] [--time-limit S]
-                                  runs COMMAND as root on a stock kernel with sched_ext";
+       cargo xtask bench-vm [--deterministic] [--short] [--only NAME,...] [--json]
+                                  the figures promised of the scheduler, measured on a stock kernel in
+                                  a virtual machine; status 5: one is broken
+       cargo xtask bench-vm --run COMMAND [--deterministic]
+                                  runs COMMAND there as root, in this directory
+         both: [--accel kvm|tcg] [--cpus N] [--memory MIB] [--time-limit S] [--update] [--or-skip]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -14,6 +14,9 @@ const CPUS: u32 = 2;
 /// The host's root is shared, not copied: memory is for page cache and the guests inside.
 const MEMORY_MIB: u32 = 2048;
 
+/// What `make test` can wait for: each takes half a minute.
+const SHORT: [&str; 4] = ["saturated", "tasksets", "outside", "soak"];
+
 /// What was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -91,7 +94,11 @@ impl Options {
             let all = [&COUNTED[..], &UNCOUNTED[..]].concat().join(", ");
             bail!("no measurement is called '{name}'; there are {all}");
         }
-        let wanted = |name: &&&str| self.only.is_empty() || self.only.iter().any(|o| o == **name);
+        let default = |name: &str| !self.short || SHORT.contains(&name);
+        let wanted = |name: &&&str| match self.only.as_slice() {
+            [] => default(name),
+            only => only.iter().any(|other| other == **name),
+        };
         Ok(known.iter().filter(wanted).map(|name| (*name).to_owned()).collect())
     }
 
@@ -141,7 +148,10 @@ mod tests {
     fn measurements_are_chosen_by_name() {
         let all = Options::parse(&[]).unwrap();
         assert_eq!(all.selected(&COUNTED).unwrap(), COUNTED);
-        let one = Options::parse(&["--only", "guest"]).unwrap();
+        let short = Options::parse(&["--short"]).unwrap();
+        assert_eq!(short.selected(&COUNTED).unwrap(), SHORT);
+        assert!(short.selected(&UNCOUNTED).unwrap().is_empty());
+        let one = Options::parse(&["--only", "guest", "--short"]).unwrap();
         assert!(one.selected(&COUNTED).unwrap().is_empty());
         assert_eq!(one.selected(&UNCOUNTED).unwrap(), ["guest"]);
         assert!(Options::parse(&["--only", "x"]).unwrap().selected(&COUNTED).is_err());

@@ -12,7 +12,8 @@
 //!   package, in the module or integration test that `path` names (any part of it may be left
 //!   out);
 //! * `` `lab:experiment` ``: a measurement of the lab, found by its name as a string or file name
-//!   in the lab's sources.
+//!   in the lab's sources;
+//! * `` `vm:measurement` ``: a measurement of the bench in a virtual machine, found the same way.
 //!
 //! Numbers begin with one and have no gaps; a promise that goes leaves its number behind as a row
 //! whose promise is `withdrawn`.
@@ -72,8 +73,14 @@ fn enforcer(tree: &Tree, name: &str) -> Option<String> {
         ));
     };
     if let Some(experiment) = inner.strip_prefix("lab:") {
-        let exists = tree.files.iter().any(|file| names_experiment(file, experiment));
+        let exists = tree.files.iter().any(|f| names_experiment(f, "crates/lab/src/", experiment));
         return (!exists).then(|| format!("the lab has no experiment '{experiment}'"));
+    }
+    if let Some(measurement) = inner.strip_prefix("vm:") {
+        let place = "crates/bench/src/experiment/";
+        let exists = tree.files.iter().any(|f| names_experiment(f, place, measurement));
+        return (!exists)
+            .then(|| format!("the virtual machine has no measurement '{measurement}'"));
     }
     let parts: Vec<&str> = inner.split("::").collect();
     let [package, path @ .., test] = parts.as_slice() else {
@@ -120,11 +127,11 @@ fn has_test(file: &SourceFile, name: &str) -> bool {
     })
 }
 
-/// Whether `file` is where the lab has `experiment`.
-fn names_experiment(file: &SourceFile, experiment: &str) -> bool {
-    let in_lab = file.path.starts_with("crates/lab/src/") && file.is_rust();
+/// Whether `file`, below `place`, is where `experiment` is.
+fn names_experiment(file: &SourceFile, place: &str, experiment: &str) -> bool {
+    let in_place = file.path.starts_with(place) && file.is_rust();
     let stem = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
-    in_lab
+    in_place
         && (stem.rsplit('/').next() == Some(experiment)
             || file.text.contains(&format!("\"{experiment}\"")))
 }
@@ -146,6 +153,7 @@ mod tests {
             ),
             ("crates/theory/src/response.rs", TESTS),
             ("crates/lab/src/experiment/share.rs", "const NAME: &str = \"accuracy\";"),
+            ("crates/bench/src/experiment/soak.rs", ""),
         ]);
         check(&tree).into_iter().map(|violation| violation.what).collect()
     }
@@ -156,7 +164,7 @@ mod tests {
                     | S2 | b | 2 | `lab:share`, `lab:accuracy` |\n\
                     | S3 | c | - | pending |\n\
                     | S4 | withdrawn | | |\n\
-                    | S5 | d | 1 | `evenkeel_theory::it_holds` |\n";
+                    | S5 | d | 1 | `evenkeel_theory::it_holds`, `vm:soak` |\n";
         assert_eq!(complaints(rows), Vec::<String>::new());
     }
 
@@ -167,6 +175,7 @@ mod tests {
             ("`evenkeel-theory::supply::it_holds`", "there is no test"),
             ("`evenkeel-model::it_holds`", "there is no test"),
             ("`lab:nothing`", "the lab has no experiment"),
+            ("`vm:share`", "the virtual machine has no measurement"),
             ("it_holds", "neither a quoted test"),
             ("`it_holds`", "not of the form"),
             ("", "neither a quoted test"),

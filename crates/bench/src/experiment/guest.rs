@@ -34,23 +34,32 @@ const BOOT_LIMIT: u64 = 180_000 * MS;
 const ADDRESS: &str = "10.99.2.10";
 
 /// What was measured of one guest.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guest {
     /// Budget every `period_ns` on one CPU.
     pub budget_ns: u64,
     /// The period.
     pub period_ns: u64,
-    /// How long it was watched.
-    pub window_ns: u64,
-    /// CPU time of all its threads in that time.
-    pub executed_ns: u64,
-    /// Of that, what vhost workers had.
-    pub vhost_ns: u64,
     /// How many threads have the role `vhost`.
     pub vhost_threads: u32,
     /// Names, roles and evidence of all threads, for a reader.
     pub threads: Vec<String>,
-    /// What the guest received.
+    /// While it received TCP.
+    pub tcp: Traffic,
+    /// While small datagrams came as fast as one CPU sends them.
+    pub flood: Traffic,
+}
+
+/// One kind of traffic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// How long it was watched.
+    pub window_ns: u64,
+    /// CPU time of all the guest's threads in that time.
+    pub executed_ns: u64,
+    /// Of that, what vhost workers had.
+    pub vhost_ns: u64,
+    /// What the client says that arrived.
     pub bits_per_second: f64,
 }
 
@@ -84,28 +93,39 @@ fn measure(session: &Session, capsule: &CapsuleName, pid: u32) -> anyhow::Result
         view.threads.iter().filter(|t| t.role == Role::Vhost).map(|t| t.tid.0).collect();
     let describe =
         |t: &evenkeel_host::ThreadView| format!("{}: {} ({})", t.comm, t.role, t.evidence);
-    let mut client = Command::new("ip");
-    client.args(["netns", "exec", "client", "taskset", "-c", "1", "iperf3", "-J", "-c", ADDRESS]);
-    client.args(["-t", &TRAFFIC_S.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let client = client.spawn().context("starting iperf3")?;
-    sleep_until(now() + SETTLE);
-    let (start, before) = (now(), executed(pid, &vhost)?);
-    sleep_until(start + WINDOW);
-    let (end, after) = (now(), executed(pid, &vhost)?);
-    let output = client.wait_with_output().context("waiting for iperf3")?;
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let received = said["end"]["sum_received"]["bits_per_second"].as_f64();
-    let Some(bits_per_second) = received else {
-        bail!("iperf3 measured nothing: {}", said["error"]);
-    };
     Ok(Guest {
         budget_ns: BUDGET,
         period_ns: PERIOD,
+        vhost_threads: u32::try_from(vhost.len())?,
+        threads: view.threads.iter().map(describe).collect(),
+        tcp: traffic(pid, &vhost, &[])?,
+        flood: traffic(pid, &vhost, &["-u", "-b", "0", "-l", "64"])?,
+    })
+}
+
+/// Sends to the guest from the namespace, on CPU 1, and watches the guest's threads meanwhile.
+fn traffic(pid: u32, vhost: &[u32], kind: &[&str]) -> anyhow::Result<Traffic> {
+    let mut client = Command::new("ip");
+    client.args(["netns", "exec", "client", "taskset", "-c", "1", "iperf3", "-J", "-c", ADDRESS]);
+    client.args(["-t", &TRAFFIC_S.to_string()]).args(kind);
+    client.stdin(Stdio::null()).stdout(Stdio::piped());
+    let client = client.spawn().context("starting iperf3")?;
+    sleep_until(now() + SETTLE);
+    let (start, before) = (now(), executed(pid, vhost)?);
+    sleep_until(start + WINDOW);
+    let (end, after) = (now(), executed(pid, vhost)?);
+    let output = client.wait_with_output().context("waiting for iperf3")?;
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    // The guest's own account comes last over a connection that a flood can drown; then there is
+    // the sender's.
+    let sums = ["sum_received", "sum"].map(|sum| said["end"][sum]["bits_per_second"].as_f64());
+    let Some(bits_per_second) = sums.into_iter().flatten().next() else {
+        bail!("iperf3 {} measured nothing: {}", kind.join(" "), said["error"]);
+    };
+    Ok(Traffic {
         window_ns: end - start,
         executed_ns: after.0 - before.0,
         vhost_ns: after.1 - before.1,
-        vhost_threads: u32::try_from(vhost.len())?,
-        threads: view.threads.iter().map(describe).collect(),
         bits_per_second,
     })
 }

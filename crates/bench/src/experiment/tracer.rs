@@ -14,6 +14,9 @@ const TRACING: &str = "/sys/kernel/tracing";
 /// Per CPU. A switch takes some 64 bytes: 250,000 of them, more than any case has.
 const BUFFER_KB: u32 = 16 << 10;
 
+/// Who runs, who is woken, and what the kernel charges to whom.
+const EVENTS: [&str; 3] = ["sched_switch", "sched_wakeup", "sched_stat_runtime"];
+
 /// The tracer while it records.
 #[derive(Debug)]
 pub struct Tracer {
@@ -32,8 +35,9 @@ impl Tracer {
         let formats = Formats::parse(
             &get("events/sched/sched_switch/format")?,
             &get("events/sched/sched_wakeup/format")?,
+            &get("events/sched/sched_stat_runtime/format")?,
         )?;
-        for event in ["sched_switch", "sched_wakeup"] {
+        for event in EVENTS {
             set(&format!("events/sched/{event}/enable"), "1")?;
         }
         set("tracing_on", "1")?;
@@ -43,7 +47,7 @@ impl Tracer {
     /// Ends the recording, copies it to `directory` and says how to read it and what was lost.
     pub fn finish(self, directory: &Path) -> anyhow::Result<(Formats, u64)> {
         set("tracing_on", "0")?;
-        for event in ["sched_switch", "sched_wakeup"] {
+        for event in EVENTS {
             set(&format!("events/sched/{event}/enable"), "0")?;
         }
         let mut lost = 0;

@@ -77,6 +77,11 @@ fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
 }
 
+/// A case's last file, with its results.
+fn is_result(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "json")
+}
+
 /// The directories of an experiment's cases, in order; `None` if it was not made.
 fn cases(out: &Path, experiment: &str) -> anyhow::Result<Option<Vec<PathBuf>>> {
     let parent = out.join(experiment);
@@ -87,7 +92,11 @@ fn cases(out: &Path, experiment: &str) -> anyhow::Result<Option<Vec<PathBuf>>> {
     let entries = fs::read_dir(&parent).with_context(reading)?;
     let mut found = Vec::new();
     for entry in entries {
-        found.push(entry.with_context(reading)?.path());
+        let path = entry.with_context(reading)?.path();
+        // One that failed has left nothing; `failures.json` says so.
+        if fs::read_dir(&path).with_context(reading)?.flatten().any(|e| is_result(&e.path())) {
+            found.push(path);
+        }
     }
     found.sort();
     Ok(Some(found))
