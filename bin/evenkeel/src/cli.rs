@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::manual::{Section, after_help, environment, files};
 use crate::output::Output;
 use crate::status::Status;
-use crate::verb::{capsule, completions, doctor, lab, run, vm};
+use crate::verb::{capsule, completions, doctor, lab, run, trace, vm};
 
 /// Widest line of help text. Help is prose: lines beyond this are hard to read on any terminal.
 const HELP_COLUMNS_MAX: usize = 100;
@@ -50,6 +50,8 @@ pub(crate) enum Verb {
     Run(run::Words),
     #[command(subcommand)]
     Vm(vm::Verb),
+    #[command(subcommand)]
+    Trace(trace::Verb),
     Lab(lab::Words),
     Completions(completions::Words),
     #[command(hide = true)]
@@ -64,6 +66,7 @@ impl Verb {
             Verb::Capsule(verb) => verb.run(output),
             Verb::Run(words) => run::run(words, output),
             Verb::Vm(verb) => verb.run(output),
+            Verb::Trace(verb) => verb.run(output),
             Verb::Lab(words) => lab::run(words, output),
             Verb::Completions(words) => completions::run(&words, output),
             Verb::LabGuest(words) => lab::guest_program::run(&words),
@@ -77,6 +80,7 @@ impl Verb {
             Verb::Capsule(verb) => verb.wants_json(),
             Verb::Run(words) => words.json,
             Verb::Vm(verb) => verb.wants_json(),
+            Verb::Trace(verb) => verb.wants_json(),
             Verb::Lab(words) => words.json,
             Verb::Completions(_) | Verb::LabGuest(_) => false,
         }
@@ -111,6 +115,7 @@ pub fn sections(path: &[&str]) -> Vec<Section> {
         ["capsule", rest @ ..] => capsule::sections(rest),
         ["run"] => run::sections(),
         ["vm", rest @ ..] => vm::sections(rest),
+        ["trace", rest @ ..] => trace::sections(rest),
         ["lab"] => lab::sections(),
         ["completions"] => completions::sections(),
         _ => Vec::new(),

@@ -43,6 +43,9 @@ pub enum CliError {
     /// The host could not or would not do it.
     #[error(transparent)]
     Host(Box<HostError>),
+    /// The decisions could not be recorded or read.
+    #[error(transparent)]
+    Trace(#[from] evenkeel_host::trace::TraceError),
     /// The lab could not do it.
     #[error(transparent)]
     Lab(Box<LabError>),
@@ -124,6 +127,7 @@ impl CliError {
             CliError::Lab(error) => Status::from_code(error.exit_code()),
             CliError::ReaderGone => Status::Done,
             CliError::Report(_)
+            | CliError::Trace(_)
             | CliError::OwnProgram { .. }
             | CliError::GuestProgram { .. }
             | CliError::Answer { .. }

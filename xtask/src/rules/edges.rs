@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         &[
             "evenkeel-model",
             "evenkeel-theory",
+            "evenkeel-policy",
             "evenkeel-kernel",
             "evenkeel-sched",
             "evenkeel-netctx",

@@ -8,5 +8,6 @@ pub mod lab;
 pub mod plan_answer;
 pub mod reservation_words;
 pub mod run;
+pub mod trace;
 pub mod vm;
 pub mod window;

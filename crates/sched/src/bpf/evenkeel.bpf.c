@@ -79,10 +79,11 @@ static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct t
 		server_exhaust(cpu, EK_BEST_EFFORT);
 	}
 	bpf_spin_unlock(&cpu->lock);
+	note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
 	if (missed)
-		note(cpu, t, SERVER_EVENT(id, missed), executed, TID_LEVEL(p, task));
+		note(cpu, t, SERVER_EVENT(id, missed), 0, TID_LEVEL(p, task));
 	if (exhausted)
-		note(cpu, t, SERVER_EVENT(id, exhausted), executed, TID_LEVEL(p, task));
+		note(cpu, t, SERVER_EVENT(id, exhausted), 0, TID_LEVEL(p, task));
 	if (exhausted || id == EK_KTHREADS)
 		arm_replenish(cpu);
 	return 0;
@@ -267,6 +268,14 @@ static __noinline int wake_all(struct ek_capsule *capsule, u32 id, u32 level, u3
 	return 0;
 }
 
+/* An arrival, where it is one: what comes back after its turn was there all the time. */
+static __always_inline void note_wake(struct ek_cpu *cpu, u64 t, struct task_struct *p,
+				      struct task *task, u64 flags)
+{
+	if (flags & SCX_ENQ_WAKEUP)
+		note(cpu, t, SERVER_EVENT(task->capsule, EK_EV_WAKE), 0, TID_LEVEL(p, task));
+}
+
 static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task, u64 flags)
 {
 	u32 id = task->capsule, here = scx_bpf_task_cpu(p);
@@ -292,7 +301,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 			return false;
 		count_queued(task, id, -1, cpu);
 		insert_by_key(p, DSQ_SHARED(id), task->turn, task->key, flags);
-		note(cpu, t, SERVER_EVENT(id, EK_EV_WAKE), 0, TID_LEVEL(p, task));
+		note_wake(cpu, t, p, task, flags);
 		wake_all(capsule, id, task->level, here);
 	} else {
 		struct ek_cpu *cpu = cpu_at(home);
@@ -300,7 +309,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 			return false;
 		count_queued(task, id, home, cpu);
 		insert_by_key(p, DSQ_PINNED(id, home), task->turn, task->key, flags);
-		note(cpu, t, SERVER_EVENT(id, EK_EV_WAKE), 0, TID_LEVEL(p, task));
+		note_wake(cpu, t, p, task, flags);
 		wake(cpu, id, t);
 		kick_for(cpu, claim_on(cpu, id, task->level));
 	}
@@ -376,7 +385,8 @@ static __noinline int enqueue_best_effort(struct task_struct *p, struct task *ta
 		wake(cpu, EK_BEST_EFFORT, t);
 		kick_for(cpu, claim_on(cpu, EK_BEST_EFFORT, 0));
 	}
-	if (!pinned && cpu->current) {
+	/* Its own CPU may be busy with threads that outrank us. */
+	if (!pinned) {
 		s32 idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 		if (idle >= 0)
 			scx_bpf_kick_cpu(idle, SCX_KICK_IDLE);
@@ -750,8 +760,8 @@ void ek_running(u64 *ctx)
 	if (id < EK_KTHREADS) {
 		/* It may come here past the queue: an attribute was changed while it ran. */
 		wake(cpu, id, t);
-		note(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
 	}
+	note(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
 	begin(cpu, p, task, t);
 	/* Not the one to run (any more): moved while it was queued, out of budget, or overtaken between
 	 * the choice and now. */
@@ -777,6 +787,7 @@ void ek_stopping(u64 *ctx)
 	cpu->current = 0;
 	cpu->current_tid = 0;
 	cpu->exhausted_at_ns = 0;
+	note(cpu, t, SERVER_EVENT(id, runnable ? EK_EV_STOP : EK_EV_BLOCK), 0, TID_LEVEL(p, task));
 	if (id == 0 || id >= EK_KTHREADS)
 		return;
 	if (!runnable && !waiting(cpu, id)) {
@@ -784,7 +795,6 @@ void ek_stopping(u64 *ctx)
 		event = server_idle(cpu, id);
 		bpf_spin_unlock(&cpu->lock);
 	}
-	note(cpu, t, SERVER_EVENT(id, runnable ? EK_EV_STOP : EK_EV_BLOCK), 0, TID_LEVEL(p, task));
 	if (event)
 		note(cpu, t, SERVER_EVENT(id, event), 0, 0);
 }

@@ -56,6 +56,7 @@
 #define EK_EV_RUN 12
 #define EK_EV_STOP 13
 #define EK_EV_CONFIG 14
+#define EK_EV_CHARGE 15
 
 /* What the loader decides before the scheduler starts. */
 struct ek_settings {

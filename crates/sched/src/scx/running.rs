@@ -20,8 +20,6 @@ use super::object::{Loaded, OPS, Pins};
 
 /// A variable that names another directory of bpffs, for tests.
 pub const PINS_VARIABLE: &str = "EVENKEEL_BPFFS_DIR";
-/// A variable with a sum of the remedies (EK_WITHOUT_*) that a test wants left out.
-pub const WITHOUT_VARIABLE: &str = "EVENKEEL_SCX_WITHOUT";
 
 /// What is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +77,18 @@ pub fn load() -> Result<Loaded, ScxError> {
         Running::Foreign(name) => Err(ScxError::Foreign(name)),
         Running::Ours if pins().exist() => Loaded::find(&pins()),
         Running::Ours => Err(ScxError::OtherLayout(pins().directory().to_owned())),
-        Running::Nothing => Loaded::load(&pins(), &settings()?),
+        Running::Nothing => Loaded::load(&pins(), &settings(0)?),
+    }
+}
+
+/// As [`load`] where nothing runs, without some of the remedies against known hazards (the sum of
+/// their `EK_WITHOUT_*`): for tests that want to see the hazard.
+pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
+    match look()? {
+        Running::Nothing => Loaded::load(&pins(), &settings(remedies)?),
+        Running::Impossible(why) => Err(ScxError::Unavailable(why)),
+        Running::Foreign(name) => Err(ScxError::Foreign(name)),
+        Running::Ours => Err(ScxError::Foreign(OPS.to_owned())),
     }
 }
 
@@ -107,13 +116,12 @@ pub fn why_not() -> Option<String> {
 }
 
 /// What the scheduler is given when it starts.
-fn settings() -> Result<EkSettings, ScxError> {
+fn settings(without: u32) -> Result<EkSettings, ScxError> {
     let known = cpu::present().map_err(|error| ScxError::Unavailable(error.to_string()))?;
     let cpus = known.iter().map(|cpu| cpu.0 + 1).max().unwrap_or(1);
     if cpus > intf::EK_CPUS_MAX {
         return Err(ScxError::TooManyCpus(intf::EK_CPUS_MAX));
     }
-    let without = std::env::var(WITHOUT_VARIABLE).ok().and_then(|sum| sum.parse().ok());
     Ok(EkSettings {
         cpus,
         capsules: intf::EK_CAPSULES_MAX,
@@ -132,6 +140,6 @@ fn settings() -> Result<EkSettings, ScxError> {
         // watchdog's time.
         ageing_ns: Span::from_s(1).as_ns(),
         floor_percent: 5,
-        unsafe_without: without.unwrap_or(0),
+        unsafe_without: without,
     })
 }
