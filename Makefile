@@ -50,8 +50,9 @@ nextest: ## All tests
 	@echo "== tests"
 	@cargo nextest run --workspace --locked --profile $(NEXTEST_PROFILE)
 
-bench-vm: ## Measures on a stock kernel with sched_ext in a virtual machine, the short form
+bench-vm: ## Tests and short measurements on a stock kernel with sched_ext, in a virtual machine
 	@echo "== bench in a virtual machine"
+	@cargo xtask bench-vm --deterministic --tests --or-skip
 	@cargo xtask bench-vm --deterministic --short --or-skip
 
 gen: ## Writes man pages and shell completions

@@ -15,7 +15,9 @@ usage: cargo xtask check          the house rules, on the whole tree
                                   a virtual machine; status 5: one is broken
        cargo xtask bench-vm --run COMMAND [--deterministic]
                                   runs COMMAND there as root, in this directory
-         both: [--accel kvm|tcg] [--cpus N] [--memory MIB] [--time-limit S] [--update] [--or-skip]";
+       cargo xtask bench-vm --tests [--deterministic]
+                                  runs the tests there that need such a kernel
+         all: [--accel kvm|tcg] [--cpus N] [--memory MIB] [--time-limit S] [--update] [--or-skip]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

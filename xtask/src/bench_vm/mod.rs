@@ -14,6 +14,7 @@ pub mod options;
 pub mod packages;
 pub mod qemu;
 pub mod sources;
+pub mod tests;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ pub fn main(words: &[&str]) -> anyhow::Result<ExitCode> {
         let mut directory = RunDirectory::create(cache)?;
         let limits = Limits { time: options.time_limit.unwrap_or(RUN_LIMIT) };
         return job::run(&kernel, &shape, &mut directory, command, &limits).map(ExitCode::from);
+    }
+    if options.tests {
+        return tests::run(&options, cache, &kernel, &shape);
     }
     let measurements = options.selected(&COUNTED)?;
     let guests = options.selected(&UNCOUNTED)?;

@@ -28,6 +28,8 @@ pub struct Options {
     pub json: bool,
     /// The measurements that take minutes are left out.
     pub short: bool,
+    /// Privileged tests, instead of the measurements.
+    pub tests: bool,
     /// Where no machine can be had: says so loudly and succeeds, for `make test`.
     pub or_skip: bool,
     /// The backend that is measured, as `evenkeel --enforcer` has it.
@@ -54,6 +56,7 @@ impl Options {
             deterministic: false,
             json: false,
             short: false,
+            tests: false,
             or_skip: false,
             enforcer: "scx".to_owned(),
             only: Vec::new(),
@@ -71,6 +74,7 @@ impl Options {
                 "--deterministic" => options.deterministic = true,
                 "--json" => options.json = true,
                 "--short" => options.short = true,
+                "--tests" => options.tests = true,
                 "--or-skip" => options.or_skip = true,
                 "--enforcer" => options.enforcer = enforcer(value()?)?,
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),

@@ -22,7 +22,7 @@ const ASKED_PERCENT: u64 = 97;
 /// of 250 to 500 million instructions a second. Sets with a smaller one are drawn again.
 const BUDGET_MIN: u64 = MS;
 /// The longest period is seen three times.
-const LENGTH: u64 = 600 * MS;
+const LENGTH: u64 = 300 * MS;
 
 /// A task and its capsule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,14 +61,14 @@ pub fn sets(count: usize) -> Vec<Vec<Task>> {
     sets
 }
 
-/// Two to five tasks with periods of 10 to 200 ms, as many short as long ones (log-uniform).
+/// Two to five tasks with periods of 10 to 100 ms, as many short as long ones (log-uniform).
 #[allow(clippy::cast_precision_loss, reason = "periods in ns are far below 2^53")]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= value < 200")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= value < 100")]
 fn draw(random: &mut Random) -> Vec<Task> {
     let count = u32::try_from(2 + random.below(4)).unwrap_or(2);
     let utilisations = uunifast(random, count, TOTAL);
     let task = |utilisation: f64| {
-        let period_ns = (10.0 * 20f64.powf(random.unit())) as u64 * MS;
+        let period_ns = (10.0 * 10f64.powf(random.unit())) as u64 * MS;
         // Whole microseconds, down: the sum stays within what is admitted.
         let budget_ns = (utilisation * period_ns as f64) as u64 / 1000 * 1000;
         Task { budget_ns, period_ns, work_ns: budget_ns * ASKED_PERCENT / 100 }
@@ -84,6 +84,9 @@ pub fn run(session: &Session, count: usize) -> anyhow::Result<()> {
     let at_once = usize::try_from(session.cpus)?;
     for batch in sets(count).chunks(at_once) {
         results.extend(run_batch(session, batch)?);
+        if results.len() % 20 == 0 {
+            eprintln!("tasksets {} of {count}: {} ms", results.len(), (now() - begun) / MS);
+        }
     }
     let text = serde_json::to_vec_pretty(&results)?;
     std::fs::write(directory.join("sets.json"), text)?;
@@ -137,7 +140,7 @@ mod tests {
         for set in &sets {
             let share: f64 = set.iter().map(|t| t.budget_ns as f64 / t.period_ns as f64).sum();
             assert!(share <= TOTAL && share > TOTAL - 0.001, "{share}");
-            assert!(set.iter().all(|t| (10 * MS..=200 * MS).contains(&t.period_ns)));
+            assert!(set.iter().all(|t| (10 * MS..=100 * MS).contains(&t.period_ns)));
             assert!(set.iter().all(|t| t.work_ns <= t.budget_ns * 97 / 100));
         }
     }
