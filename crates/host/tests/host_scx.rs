@@ -302,7 +302,8 @@ fn the_scheduler_agrees_with_the_policy() {
         sets.iter().map(|(name, budget, period)| scx.create(name, *budget, *period, "1")).collect();
     let recorder = std::thread::spawn(|| trace::record(Span::from_s(6), &|| false).unwrap());
     sleep(Duration::from_millis(500));
-    let scripts = [SPIN, "while :; do sleep 0.007; i=0; while [ $i -lt 300 ]; do i=$((i+1)); done; done"];
+    let scripts =
+        [SPIN, "while :; do sleep 0.007; i=0; while [ $i -lt 300 ]; do i=$((i+1)); done; done"];
     let _inside: Vec<Helper> = names
         .iter()
         .enumerate()

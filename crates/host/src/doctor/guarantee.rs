@@ -39,9 +39,10 @@ fn scx(found: &Result<Running, ScxError>) -> Guarantee {
         Ok(Running::Nothing) => {
             (true, format!("{hard}; our scheduler is loaded with the first capsule"))
         }
-        Ok(Running::Foreign(name)) => {
-            (false, format!("the sched_ext scheduler '{name}' is loaded, whose place we do not take"))
-        }
+        Ok(Running::Foreign(name)) => (
+            false,
+            format!("the sched_ext scheduler '{name}' is loaded, whose place we do not take"),
+        ),
         Ok(Running::Impossible(why)) => (false, why.clone()),
         Err(error) => (false, error.to_string()),
     };

@@ -44,9 +44,7 @@ pub fn chrome(file: &TraceFile) -> String {
 }
 
 fn names(file: &TraceFile) -> Vec<Value> {
-    let process = |pid: u32, name: &str| {
-        json!({"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": name}})
-    };
+    let process = |pid: u32, name: &str| json!({"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": name}});
     let mut named = vec![process(CPUS, "CPUs")];
     let mut slots: Vec<u32> = file.log.records.iter().map(|record| record.slot).collect();
     slots.sort_unstable();
@@ -73,11 +71,9 @@ fn of_server(event: LogEvent) -> Option<&'static str> {
         LogEvent::Idle => "idle",
         LogEvent::Missed => "deadline missed",
         LogEvent::Configured => "changed",
-        LogEvent::Wake
-        | LogEvent::Block
-        | LogEvent::Run
-        | LogEvent::Stop
-        | LogEvent::Charged => return None,
+        LogEvent::Wake | LogEvent::Block | LogEvent::Run | LogEvent::Stop | LogEvent::Charged => {
+            return None;
+        }
     })
 }
 

@@ -39,7 +39,8 @@ pub fn schedule(file: &TraceFile) -> Result<Trace, TraceError> {
         let (id, cpus) = (CapsuleId(capsule.slot), mask(capsule.cpus.iter())?);
         trace.event(start, Event::CreateCapsule { capsule: id, parent: None, reservation, cpus });
     }
-    let mut conversion = Conversion { file, trace, threads: BTreeMap::new(), awake: BTreeSet::new() };
+    let mut conversion =
+        Conversion { file, trace, threads: BTreeMap::new(), awake: BTreeSet::new() };
     for record in file.log.records.iter().filter(|record| record.slot < intf::EK_KTHREADS) {
         conversion.convert(record)?;
     }

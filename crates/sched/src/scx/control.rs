@@ -11,7 +11,9 @@ use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, Reservation, Span};
 use libbpf_rs::{MapCore, MapFlags};
 
 use super::error::ScxError;
-use super::intf::{self, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkServer, EkSwitches};
+use super::intf::{
+    self, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkServer, EkSwitches,
+};
 use super::object::Loaded;
 use super::raw;
 
@@ -66,7 +68,11 @@ impl Loaded {
 
     /// The slot of `name`.
     pub fn slot(&self, name: &CapsuleName) -> Result<Option<Slot>, ScxError> {
-        Ok(self.capsules()?.iter().find(|(_, c)| name_of(c).as_ref() == Some(name)).map(|(s, _)| *s))
+        Ok(self
+            .capsules()?
+            .iter()
+            .find(|(_, c)| name_of(c).as_ref() == Some(name))
+            .map(|(s, _)| *s))
     }
 
     /// What it has and does on one CPU.

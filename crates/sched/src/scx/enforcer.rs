@@ -12,7 +12,9 @@ use evenkeel_kernel::Tid;
 use evenkeel_kernel::cgroup::CgroupMounts;
 use evenkeel_kernel::process;
 use evenkeel_kernel::sched::{self, Policy};
-use evenkeel_model::{Bandwidth, CapsuleName, CpuIndex, CpuSet, EnforcerKind, Reservation, Role, Span};
+use evenkeel_model::{
+    Bandwidth, CapsuleName, CpuIndex, CpuSet, EnforcerKind, Reservation, Role, Span,
+};
 
 use super::control::{Place, name_of};
 use super::error::ScxError;

@@ -17,8 +17,7 @@ use super::intf::{self, EkSettings};
 use super::raw;
 
 /// The scheduler, as clang compiled it.
-static OBJECT: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/evenkeel.bpf.o"));
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evenkeel.bpf.o"));
 
 /// Maps of timers: they belong to the programs of one scheduler. Pinned all the same: the kernel
 /// stops the timers of a map that no process and no pin holds.

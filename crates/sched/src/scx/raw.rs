@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The only unsafe code of this crate: bytes of the kernel as the structs of the shared header, and
 //! the run of a program that was found under bpffs.
-#![allow(unsafe_code, reason = "the BPF loader: layouts shared with the kernel, and one call of libbpf")]
+#![allow(
+    unsafe_code,
+    reason = "the BPF loader: layouts shared with the kernel, and one call of libbpf"
+)]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -23,7 +26,10 @@ macro_rules! plain {
     )*};
 }
 
-plain!(EkSettings, EkCapsule, EkServer, EkCpu, EkPlace, EkChange, EkClaim, EkSwitches, EkControl, EkRecord);
+plain!(
+    EkSettings, EkCapsule, EkServer, EkCpu, EkPlace, EkChange, EkClaim, EkSwitches, EkControl,
+    EkRecord
+);
 
 /// A value with all bytes zero.
 pub(super) fn zeroed<T: Plain>() -> T {
