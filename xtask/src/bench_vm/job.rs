@@ -26,14 +26,14 @@ const PASSED_ON: [&str; 8] = [
 ];
 /// How often the host looks whether there is something new; small beside any job.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// A machine that shows no sign of life by then does not boot: TCG takes 5 s, 15 s on a loaded host.
-const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// A machine that shows no sign of life by then does not boot: TCG takes 5 s, on a host with ten
+/// times the load that it can carry more than a minute.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
-/// Where the answers of a job are; removed when dropped unless kept.
+/// Where the answers of a job are; removed when dropped.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    keep: bool,
 }
 
 impl RunDirectory {
@@ -45,7 +45,7 @@ impl RunDirectory {
         let path = parent.join(std::process::id().to_string());
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).with_context(|| format!("creating {}", path.display()))?;
-        Ok(RunDirectory { path, keep: false })
+        Ok(RunDirectory { path })
     }
 
     /// The directory, which the machine sees under the same path.
@@ -53,21 +53,23 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Leaves the directory for whoever wants to know what went wrong.
-    pub fn keep(&mut self) {
-        self.keep = true;
+    /// Leaves what is in the directory for whoever wants to know what went wrong, in the place of
+    /// the last run that did; says where.
+    pub fn keep(&self) -> PathBuf {
+        let failed = self.path.with_file_name("failed");
+        let _ = fs::remove_dir_all(&failed);
+        // Where it cannot be renamed it stays until the next run.
+        if fs::rename(&self.path, &failed).is_ok() { failed } else { self.path.clone() }
     }
 }
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        if !self.keep {
-            let _ = fs::remove_dir_all(&self.path);
-        }
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Directories of processes that have gone. Failed runs are kept under another name.
+/// Directories of processes that have gone; that of a failed run has another name.
 fn remove_leftovers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -88,14 +90,14 @@ pub struct Limits {
 pub fn run(
     kernel: &KernelTree,
     shape: &Shape,
-    directory: &mut RunDirectory,
+    directory: &RunDirectory,
     command: &str,
     limits: &Limits,
 ) -> anyhow::Result<u8> {
     let ended = follow(kernel, shape, directory.path(), command, limits);
     if ended.is_err() {
-        directory.keep();
-        eprintln!("The console is in {}.", directory.path().join("console.log").display());
+        let kept = directory.keep();
+        eprintln!("The console is in {}.", kept.join("console.log").display());
     }
     ended
 }

@@ -62,7 +62,7 @@ fn measure(
     program: &Path,
     kept: &Path,
 ) -> anyhow::Result<()> {
-    let mut directory = RunDirectory::create(cache)?;
+    let directory = RunDirectory::create(cache)?;
     let out = directory.path().join("out");
     let length = if options.short { "short" } else { "full" };
     // stdout is for the rows; what is said meanwhile is talk.
@@ -74,9 +74,12 @@ fn measure(
         part.measurements.join(" ")
     );
     let limits = Limits { time: options.time_limit.unwrap_or(MEASURE_LIMIT) };
-    let status = job::run(kernel, &part.shape, &mut directory, &command, &limits);
+    let status = job::run(kernel, &part.shape, &directory, &command, &limits);
+    // A run that failed has left its files elsewhere.
+    let failed = directory.path().with_file_name("failed");
+    let from = if status.is_err() { failed.as_path() } else { directory.path() };
     for name in ["out", "stderr", "dmesg", "console.log"] {
-        let (old, new) = (directory.path().join(name), kept.join(name));
+        let (old, new) = (from.join(name), kept.join(name));
         if old.exists() {
             fs::rename(&old, &new).with_context(|| format!("moving {}", old.display()))?;
         }

@@ -12,9 +12,9 @@ pub mod machine;
 pub mod measure;
 pub mod options;
 pub mod packages;
+pub mod privileged;
 pub mod qemu;
 pub mod sources;
-pub mod tests;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -59,12 +59,12 @@ pub fn main(words: &[&str]) -> anyhow::Result<ExitCode> {
     };
     let shape = if options.deterministic { counted()? } else { uncounted()? };
     if let Some(command) = &options.run {
-        let mut directory = RunDirectory::create(cache)?;
+        let directory = RunDirectory::create(cache)?;
         let limits = Limits { time: options.time_limit.unwrap_or(RUN_LIMIT) };
-        return job::run(&kernel, &shape, &mut directory, command, &limits).map(ExitCode::from);
+        return job::run(&kernel, &shape, &directory, command, &limits).map(ExitCode::from);
     }
     if options.tests {
-        return tests::run(&options, cache, &kernel, &shape);
+        return privileged::run(&options, cache, &kernel, &shape);
     }
     let measurements = options.selected(&COUNTED)?;
     let guests = options.selected(&UNCOUNTED)?;

@@ -43,9 +43,9 @@ pub fn run(
         ));
     }
     command.push_str("exit $status");
-    let mut directory = RunDirectory::create(cache)?;
+    let directory = RunDirectory::create(cache)?;
     let limits = Limits { time: options.time_limit.unwrap_or(LIMIT) };
-    job::run(kernel, shape, &mut directory, &command, &limits).map(ExitCode::from)
+    job::run(kernel, shape, &directory, &command, &limits).map(ExitCode::from)
 }
 
 /// The program that cargo made of an integration test.
