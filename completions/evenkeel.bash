@@ -37,6 +37,9 @@ _evenkeel() {
             evenkeel,run)
                 cmd="evenkeel__subcmd__run"
                 ;;
+            evenkeel,trace)
+                cmd="evenkeel__subcmd__trace"
+                ;;
             evenkeel,vm)
                 cmd="evenkeel__subcmd__vm"
                 ;;
@@ -109,6 +112,9 @@ _evenkeel() {
             evenkeel__subcmd__help,run)
                 cmd="evenkeel__subcmd__help__subcmd__run"
                 ;;
+            evenkeel__subcmd__help,trace)
+                cmd="evenkeel__subcmd__help__subcmd__trace"
+                ;;
             evenkeel__subcmd__help,vm)
                 cmd="evenkeel__subcmd__help__subcmd__vm"
                 ;;
@@ -133,8 +139,50 @@ _evenkeel() {
             evenkeel__subcmd__help__subcmd__capsule,show)
                 cmd="evenkeel__subcmd__help__subcmd__capsule__subcmd__show"
                 ;;
+            evenkeel__subcmd__help__subcmd__trace,check)
+                cmd="evenkeel__subcmd__help__subcmd__trace__subcmd__check"
+                ;;
+            evenkeel__subcmd__help__subcmd__trace,export)
+                cmd="evenkeel__subcmd__help__subcmd__trace__subcmd__export"
+                ;;
+            evenkeel__subcmd__help__subcmd__trace,record)
+                cmd="evenkeel__subcmd__help__subcmd__trace__subcmd__record"
+                ;;
+            evenkeel__subcmd__help__subcmd__trace,show)
+                cmd="evenkeel__subcmd__help__subcmd__trace__subcmd__show"
+                ;;
             evenkeel__subcmd__help__subcmd__vm,list)
                 cmd="evenkeel__subcmd__help__subcmd__vm__subcmd__list"
+                ;;
+            evenkeel__subcmd__trace,check)
+                cmd="evenkeel__subcmd__trace__subcmd__check"
+                ;;
+            evenkeel__subcmd__trace,export)
+                cmd="evenkeel__subcmd__trace__subcmd__export"
+                ;;
+            evenkeel__subcmd__trace,help)
+                cmd="evenkeel__subcmd__trace__subcmd__help"
+                ;;
+            evenkeel__subcmd__trace,record)
+                cmd="evenkeel__subcmd__trace__subcmd__record"
+                ;;
+            evenkeel__subcmd__trace,show)
+                cmd="evenkeel__subcmd__trace__subcmd__show"
+                ;;
+            evenkeel__subcmd__trace__subcmd__help,check)
+                cmd="evenkeel__subcmd__trace__subcmd__help__subcmd__check"
+                ;;
+            evenkeel__subcmd__trace__subcmd__help,export)
+                cmd="evenkeel__subcmd__trace__subcmd__help__subcmd__export"
+                ;;
+            evenkeel__subcmd__trace__subcmd__help,help)
+                cmd="evenkeel__subcmd__trace__subcmd__help__subcmd__help"
+                ;;
+            evenkeel__subcmd__trace__subcmd__help,record)
+                cmd="evenkeel__subcmd__trace__subcmd__help__subcmd__record"
+                ;;
+            evenkeel__subcmd__trace__subcmd__help,show)
+                cmd="evenkeel__subcmd__trace__subcmd__help__subcmd__show"
                 ;;
             evenkeel__subcmd__vm,help)
                 cmd="evenkeel__subcmd__vm__subcmd__help"
@@ -155,7 +203,7 @@ _evenkeel() {
 
     case "${cmd}" in
         evenkeel)
-            opts="-h -V --color --help --version doctor capsule run vm lab completions lab-guest help"
+            opts="-h -V --color --help --version doctor capsule run vm trace lab completions lab-guest help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,7 +288,7 @@ _evenkeel() {
                     return 0
                     ;;
                 --enforcer)
-                    COMPREPLY=($(compgen -W "auto rtgroup quota" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto scx rtgroup quota" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -527,7 +575,7 @@ _evenkeel() {
             return 0
             ;;
         evenkeel__subcmd__help)
-            opts="doctor capsule run vm lab completions lab-guest help"
+            opts="doctor capsule run vm trace lab completions lab-guest help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -736,6 +784,76 @@ _evenkeel() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        evenkeel__subcmd__help__subcmd__trace)
+            opts="record show export check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__trace__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__trace__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__trace__subcmd__record)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__help__subcmd__trace__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         evenkeel__subcmd__help__subcmd__vm)
             opts="list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -836,10 +954,208 @@ _evenkeel() {
                     return 0
                     ;;
                 --enforcer)
-                    COMPREPLY=($(compgen -W "auto rtgroup quota" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto scx rtgroup quota" -- "${cur}"))
                     return 0
                     ;;
                 --netdev)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace)
+            opts="-h --color --help record show export check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__check)
+            opts="-h --tolerance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --tolerance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__export)
+            opts="-h --form --to --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --form)
+                    COMPREPLY=($(compgen -W "chrome svg schedule" -- "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help)
+            opts="record show export check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help__subcmd__record)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__record)
+            opts="-h --for --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evenkeel__subcmd__trace__subcmd__show)
+            opts="-h --lines --cpu --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

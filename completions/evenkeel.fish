@@ -33,6 +33,7 @@ complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "doctor" -d 'Say w
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "trace" -d 'Record and look at the decisions of the scheduler'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c evenkeel -n "__fish_evenkeel_needs_command" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
@@ -60,6 +61,7 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_se
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l cpus -d 'CPUs on which the budget is reserved, as a list: 0, 0-3 or 0-3,8' -r
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l parent -d 'Take the reservation out of that of capsule PARENT' -r
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l enforcer -d 'What makes the kernel honour it: auto, rtgroup, or quota (a cap, no guarantee)' -r -f -a "auto\t'The strongest that gives a guarantee'
+scx\t'Our sched_ext scheduler'
 rtgroup\t'Real-time groups'
 quota\t'Fair-class quota: a cap, no guarantee'"
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand capsule; and __fish_seen_subcommand_from create" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -122,6 +124,7 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l period -d 'Len
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l cpus -d 'CPUs on which the budget is reserved, as a list: 0, 0-3 or 0-3,8' -r
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l parent -d 'Take the reservation out of that of capsule PARENT' -r
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l enforcer -d 'What makes the kernel honour it: auto, rtgroup, or quota (a cap, no guarantee)' -r -f -a "auto\t'The strongest that gives a guarantee'
+scx\t'Our sched_ext scheduler'
 rtgroup\t'Real-time groups'
 quota\t'Fair-class quota: a cap, no guarantee'"
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand run" -l netdev -d 'A network device that serves only this command\'s VM; may be repeated' -r
@@ -144,6 +147,46 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_su
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the virtual machines that run on this host'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand vm; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -f -a "record" -d '`record`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -f -a "show" -d '`show`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -f -a "export" -d '`export`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -f -a "check" -d '`check`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and not __fish_seen_subcommand_from record show export check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from record" -l for -d 'How long to record' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from record" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from show" -l lines -d 'Most lines to show' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from show" -l cpu -d 'Only this CPU' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from show" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object (evenkeel.trace-show.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from export" -l form -d 'The form: chrome, svg or schedule' -r -f -a "chrome\t'Trace Event Format, for Perfetto and chrome://tracing'
+svg\t'A lane for each CPU'
+schedule\t'Events and decisions as the reference policy takes them'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from export" -l to -d 'The file to write; standard output without it' -r -F
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from export" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from check" -l tolerance -d 'How long the two may differ each time' -r
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from check" -l color -d 'Colour output: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object (evenkeel.trace-check.v1)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from help" -f -a "record" -d '`record`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from help" -f -a "show" -d '`show`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from help" -f -a "export" -d '`export`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from help" -f -a "check" -d '`check`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand trace; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l out -d 'Directory of the results, in which an earlier report is replaced; ./lab-results/TIME if left out' -r -F
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab" -l guest -d 'What boots the guests: uml or qemu' -r -f -a "uml\t'user-mode-linux'
 qemu\t'QEMU'"
@@ -163,14 +206,15 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand lab-guest" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
-complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm lab completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "doctor" -d 'Say what this host can guarantee, and what is in the way'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "capsule" -d 'Make, fill, change, show and end capsules'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "run" -d 'Run a command inside a new capsule and release it when the command ends'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "vm" -d 'See which virtual machines run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "trace" -d 'Record and look at the decisions of the scheduler'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "lab" -d 'Measure what capsules do on this host, with real guests and real packets'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "lab-guest" -d 'Play a part inside a guest of the lab'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and not __fish_seen_subcommand_from doctor capsule run vm trace lab completions lab-guest help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "create" -d 'Create a capsule: reserve a CPU budget every period'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "attach" -d 'Put a running virtual machine into a capsule'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "detach" -d 'Take a virtual machine out of its capsule'
@@ -179,3 +223,7 @@ complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "list" -d 'List the capsules of this host'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from capsule" -f -a "delete" -d 'End a capsule: put everything back, give up its reservation'
 complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from vm" -f -a "list" -d 'List the virtual machines that run on this host'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from trace" -f -a "record" -d '`record`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from trace" -f -a "show" -d '`show`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from trace" -f -a "export" -d '`export`'
+complete -c evenkeel -n "__fish_evenkeel_using_subcommand help; and __fish_seen_subcommand_from trace" -f -a "check" -d '`check`'
