@@ -3,11 +3,11 @@
 //! chrome://tracing open): a lane for each CPU, and one for each capsule on each CPU with its budget
 //! as a counter.
 
+use evenkeel_sched::scx::LogEvent;
 use serde_json::{Value, json};
 
 use super::file::TraceFile;
 use super::{runs, slot_name};
-use evenkeel_sched::scx::LogEvent;
 
 /// Process number of the CPUs' lanes; capsules follow by slot.
 const CPUS: u32 = 0;
