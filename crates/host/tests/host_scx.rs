@@ -137,13 +137,12 @@ fn without_timers_budgets_are_overrun() {
 fn a_fork_storm_stays_within_its_budget() {
     let Some(scx) = Scx::new("a_fork_storm", 0) else { return };
     let name = scx.create("a", 10_000, 100, "1");
-    let storm = scx.inside(&name, Role::Vmm, "while :; do /bin/true & wait; done");
+    // A subshell forks and executes no file: in the bench files come from another machine, and a
+    // storm that waits for them is none.
+    let _storm = scx.inside(&name, Role::Vmm, "while :; do (:); done");
     sleep(Duration::from_millis(500));
-    let before = fs::read_to_string("/proc/loadavg").unwrap();
     let share = scx.share(&name, Duration::from_secs(4));
-    assert!(share <= 0.11, "{share} {before}");
-    assert!(share >= 0.05, "{share}");
-    drop(storm);
+    assert!((0.09..=0.11).contains(&share), "{share}");
 }
 
 /// Everything a thread starts is inside, from its first moment.
