@@ -94,7 +94,7 @@ impl Machine {
         }
         let init = directory.join("init");
         let append = format!(
-            "console=ttyS0 quiet panic=-1 rootfstype=virtiofs root=rootfs ro init={} mitigations=off",
+            "console=ttyS0 quiet panic=-1 rootfstype=virtiofs root=rootfs ro init={} mitigations=off tsc=reliable",
             init.display()
         );
         let memory = shape.memory_mib;

@@ -30,16 +30,45 @@ static __always_inline u32 server_of(struct task_struct *p, struct task *task)
 	return is_percpu_kthread(p) ? EK_KTHREADS : EK_BEST_EFFORT;
 }
 
+/* Our clock and that of the run queue are read some microseconds apart; what differs by more than
+ * this is no longer the same moment. */
+#define CLOCKS_APART_NS 50000
+
+/* What `p` has executed on `cpu` since the last time, as the kernel charges it: without what a kernel
+ * that tells them apart spent in interrupts. But after a choice made while the CPU was idle the kernel
+ * leaves the clock of the run queue as it is at the next choice (rq_clock_skip_update() in
+ * wakeup_preempt(), kernel/sched/core.c): then nothing was charged however long it ran, and what
+ * follows on the CPU is charged all of it. Our own clock tells. */
+static __always_inline u64 executed_since(struct ek_cpu *cpu, struct task_struct *p,
+					  struct task *task, u64 t)
+{
+	s64 executed = (s64)(p->se.sum_exec_runtime - task->charged);
+	s64 elapsed = (s64)(t - cpu->settled_ns);
+
+	cpu->settled_ns = t;
+	if (executed > elapsed + CLOCKS_APART_NS) {
+		task->charged = p->se.sum_exec_runtime;
+		return elapsed > 0 ? elapsed : 0;
+	}
+	if (executed <= 0) {
+		if (elapsed <= CLOCKS_APART_NS)
+			return 0;
+		executed = elapsed;
+	}
+	/* Ahead of the kernel, perhaps: it catches up. */
+	task->charged += executed;
+	return executed;
+}
+
 /* E3, E4 of what `p` has executed since the last time. */
 static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
 {
 	u32 id = task->server;
-	u64 executed = p->se.sum_exec_runtime - task->charged;
+	u64 executed = executed_since(cpu, p, task, t);
 	u32 missed, exhausted;
 
 	if (executed == 0)
 		return 0;
-	task->charged += executed;
 	task->turn = task->turn > executed ? task->turn - executed : 0;
 	if (id == EK_BEST_EFFORT) {
 		u64 weight = (u64)p->scx.weight * task->group_weight / 100;
@@ -75,6 +104,7 @@ static __noinline int begin(struct ek_cpu *cpu, struct task_struct *p, struct ta
 	cpu->current_level = task->level;
 	cpu->current_tid = p->pid;
 	cpu->current_since_ns = t;
+	cpu->settled_ns = t;
 	cpu->current_vtime = task->vtime;
 	if (s->state == EK_READY && s->budget_left_ns > 0) {
 		u64 left = s->budget_left_ns;

@@ -136,6 +136,7 @@ struct ek_cpu {
 	u32 current_level;
 	u32 current_tid;
 	u64 current_since_ns;
+	u64 settled_ns;
 	u64 current_vtime;
 	u64 exhausted_at_ns;
 	u64 exhaust_armed_ns;

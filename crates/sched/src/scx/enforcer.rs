@@ -79,6 +79,26 @@ impl ScxEnforcer {
     }
 }
 
+/// Limits of the kernel's quotas (kernel/sched/core.c, `min_cfs_quota_period`).
+const QUOTA_MIN: u64 = 1_000_000;
+const QUOTA_PERIOD_MAX: u64 = 1_000_000_000;
+
+/// The same share in the range of the kernel's quotas, with a longer or a shorter period; a share
+/// too small for any becomes the smallest there is.
+fn as_quota(own: Reservation) -> Reservation {
+    let (budget, period) = (own.budget().as_ns(), own.period().as_ns());
+    let (budget, period) = if period > QUOTA_PERIOD_MAX {
+        let parts = period.div_ceil(QUOTA_PERIOD_MAX);
+        (budget / parts, period / parts)
+    } else {
+        // Budget and period are not zero; the product is at most the longest period.
+        let times = QUOTA_MIN.div_ceil(budget).min(QUOTA_PERIOD_MAX / period).max(1);
+        (budget * times, period * times)
+    };
+    let budget = Span::from_ns(budget.max(QUOTA_MIN).min(period));
+    Reservation::new(budget, Span::from_ns(period)).unwrap_or(own)
+}
+
 /// The level of a role: the most urgent is 0 in the scheduler, and last in [`Role`].
 fn level(role: Role) -> u32 {
     u32::from(Role::COUNT - 1 - role.level())
@@ -107,7 +127,7 @@ impl Enforcer for ScxEnforcer {
     ) -> Result<(), EnforcerError> {
         let loaded = running::load()?;
         if let Some(fallback) = &self.fallback {
-            fallback.create(name, own, cpus)?;
+            fallback.create(name, own.map(as_quota), cpus)?;
         }
         match loaded.create(name, own, cpus) {
             Ok(_) => Ok(()),
@@ -131,7 +151,9 @@ impl Enforcer for ScxEnforcer {
         let slot = self.slot(&loaded, name)?;
         loaded.set(slot, name, own, cpus)?;
         match &self.fallback {
-            Some(fallback) if fallback.exists(name) => fallback.set_reservation(name, own, cpus),
+            Some(fallback) if fallback.exists(name) => {
+                fallback.set_reservation(name, own.map(as_quota), cpus)
+            }
             _ => Ok(()),
         }
     }
@@ -294,4 +316,26 @@ impl Enforcer for ScxEnforcer {
 /// Whether a thread of this policy is seen by the scheduler at all.
 pub fn escapes(policy: Policy) -> bool {
     policy.is_real_time() || matches!(policy, Policy::Deadline { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reservation_has_a_quota_that_the_kernel_takes() {
+        let quota_of = |budget_ns, period_ns| {
+            let own = Reservation::new(Span::from_ns(budget_ns), Span::from_ns(period_ns)).unwrap();
+            let quota = as_quota(own);
+            (quota.budget().as_ns(), quota.period().as_ns())
+        };
+        assert_eq!(quota_of(6_000_000, 20_000_000), (6_000_000, 20_000_000));
+        // Twice, for a budget of at least 1 ms.
+        assert_eq!(quota_of(940_000, 2_000_000), (1_880_000, 4_000_000));
+        // A tenth of 10 s.
+        assert_eq!(quota_of(1_000_000_000, 10_000_000_000), (100_000_000, 1_000_000_000));
+        // Less than a thousandth: more than asked, and the least there is.
+        assert_eq!(quota_of(10_000, 1_000_000_000), (1_000_000, 1_000_000_000));
+        assert_eq!(quota_of(1, 1_000_000), (1_000_000, 1_000_000_000));
+    }
 }
