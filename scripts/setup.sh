@@ -38,6 +38,11 @@ nginx-light     | nginx              | the web server inside the guests
 wrk             | wrk                | web load with a thousand connections
 iperf3          | iperf3             | TCP throughput of a guest
 stress-ng       | stress-ng          | compute load: matrix inversion
+clang-19        | clang-19           | compiles the sched_ext scheduler for the kernel (BPF)
+libelf-dev      | -                  | reads what clang compiled, in evenkeel
+zlib1g-dev      | -                  | unpacks it
+kmod            | depmod             | modules of the kernel that the bench in a virtual machine boots
+xz-utils        | xz                 | modules again, for the guest inside that machine
 '
 
 # Prints the lines of $packages whose program or package is missing.
@@ -55,6 +60,10 @@ missing_packages() {
         fi
         printf '%s|%s\n' "$package" "${why# }"
     done <<<"$packages"
+    # virtiofsd came with QEMU until Debian 12 and is a package of its own since.
+    if [ ! -x /usr/lib/qemu/virtiofsd ] && [ ! -x /usr/libexec/virtiofsd ]; then
+        printf 'virtiofsd|%s\n' "the host's files for the bench in a virtual machine"
+    fi
 }
 
 # Debian starts a service when its package is installed; a web server that nobody asked for must

@@ -5,6 +5,9 @@
 //! that each has tests that show it fails on a bad example. Rules judge form; what is true stays a
 //! matter of tests.
 
+pub mod bench;
+pub mod bench_model;
+pub mod bench_vm;
 pub mod generate;
 pub mod house;
 pub mod metadata;

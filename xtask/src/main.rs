@@ -2,14 +2,28 @@
 //! `cargo xtask`: what is checked and generated beside the compiler.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use xtask::metadata::workspace_root;
-use xtask::{generate, house};
+use xtask::{bench, bench_model, bench_vm, generate, house};
 
 const USAGE: &str = "\
 usage: cargo xtask check          the house rules, on the whole tree
        cargo xtask gen            writes man pages and shell completions
-       cargo xtask gen --check    compares them with what would be written";
+       cargo xtask gen --check    compares them with what would be written
+       cargo xtask bench-lqn [--json]
+                                  the figures promised of queueing models; status 5: one is broken
+       cargo xtask bench-model [--json]
+                                  the figures promised of scheduler, theory and simulator;
+                                  status 5: one is broken
+       cargo xtask bench-vm [--deterministic] [--short] [--only NAME,...] [--json]
+                                  the figures promised of the scheduler, measured on a stock kernel in
+                                  a virtual machine; status 5: one is broken
+       cargo xtask bench-vm --run COMMAND [--deterministic]
+                                  runs COMMAND there as root, in this directory
+       cargo xtask bench-vm --tests [--deterministic]
+                                  runs the tests there that need such a kernel
+         all: [--accel kvm|tcg] [--cpus N] [--memory MIB] [--time-limit S] [--update] [--or-skip]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +32,11 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["gen"] => write_generated(),
         ["gen", "--check"] => check_generated(),
+        ["bench-lqn"] => bench_lqn(&arguments, false),
+        ["bench-lqn", "--json"] => bench_lqn(&arguments, true),
+        ["bench-model"] => bench_model(&arguments, false),
+        ["bench-model", "--json"] => bench_model(&arguments, true),
+        ["bench-vm", rest @ ..] => bench_vm::main(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -67,4 +86,20 @@ fn check_generated() -> anyhow::Result<ExitCode> {
     }
     println!("{} generated files differ; run `cargo xtask gen`.", differences.len());
     Ok(ExitCode::FAILURE)
+}
+
+fn bench_lqn(arguments: &[String], json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(status) = bench::in_release(arguments)? {
+        return Ok(status);
+    }
+    let start = Instant::now();
+    bench::run("lqn", json, || evenkeel_lqn::bench::rows(Some(&|| start.elapsed().as_secs_f64())))
+}
+
+fn bench_model(arguments: &[String], json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(status) = bench::in_release(arguments)? {
+        return Ok(status);
+    }
+    let start = Instant::now();
+    bench::run("model", json, || bench_model::rows(&|| start.elapsed().as_secs_f64()))
 }

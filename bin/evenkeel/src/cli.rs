@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::manual::{Section, after_help, environment, files};
 use crate::output::Output;
 use crate::status::Status;
-use crate::verb::{capsule, completions, doctor, lab, run, vm};
+use crate::verb::{capsule, check, completions, doctor, lab, model, run, sim, trace, vm};
 
 /// Widest line of help text. Help is prose: lines beyond this are hard to read on any terminal.
 const HELP_COLUMNS_MAX: usize = 100;
@@ -50,7 +50,14 @@ pub(crate) enum Verb {
     Run(run::Words),
     #[command(subcommand)]
     Vm(vm::Verb),
+    #[command(subcommand)]
+    Trace(trace::Verb),
     Lab(lab::Words),
+    #[command(subcommand)]
+    Model(model::Verb),
+    Check(check::Words),
+    #[command(subcommand)]
+    Sim(sim::Verb),
     Completions(completions::Words),
     #[command(hide = true)]
     LabGuest(lab::guest_program::Words),
@@ -64,7 +71,11 @@ impl Verb {
             Verb::Capsule(verb) => verb.run(output),
             Verb::Run(words) => run::run(words, output),
             Verb::Vm(verb) => verb.run(output),
+            Verb::Trace(verb) => verb.run(output),
             Verb::Lab(words) => lab::run(words, output),
+            Verb::Model(verb) => verb.run(output),
+            Verb::Check(words) => check::run(&words, output),
+            Verb::Sim(verb) => verb.run(output),
             Verb::Completions(words) => completions::run(&words, output),
             Verb::LabGuest(words) => lab::guest_program::run(&words),
         }
@@ -77,7 +88,11 @@ impl Verb {
             Verb::Capsule(verb) => verb.wants_json(),
             Verb::Run(words) => words.json,
             Verb::Vm(verb) => verb.wants_json(),
+            Verb::Trace(verb) => verb.wants_json(),
             Verb::Lab(words) => words.json,
+            Verb::Model(verb) => verb.wants_json(),
+            Verb::Check(words) => words.json,
+            Verb::Sim(verb) => verb.wants_json(),
             Verb::Completions(_) | Verb::LabGuest(_) => false,
         }
     }
@@ -111,7 +126,11 @@ pub fn sections(path: &[&str]) -> Vec<Section> {
         ["capsule", rest @ ..] => capsule::sections(rest),
         ["run"] => run::sections(),
         ["vm", rest @ ..] => vm::sections(rest),
+        ["trace", rest @ ..] => trace::sections(rest),
         ["lab"] => lab::sections(),
+        ["model", rest @ ..] => model::sections(rest),
+        ["check"] => check::sections(),
+        ["sim", rest @ ..] => sim::sections(rest),
         ["completions"] => completions::sections(),
         _ => Vec::new(),
     }
@@ -145,7 +164,8 @@ time: read them as 64-bit integers.
 Schemas: evenkeel.doctor.v1, evenkeel.capsule-list.v1, evenkeel.capsule-show.v1,
 evenkeel.plan.v1 (every verb that changes something), evenkeel.vm-list.v1,
 evenkeel.error.v1, evenkeel.lab.EXPERIMENT.v1, evenkeel.lab.results.v1,
-evenkeel.lab-plan.v1, evenkeel.lab-clean.v1.
+evenkeel.lab-plan.v1, evenkeel.lab-clean.v1, evenkeel.check.v1,
+evenkeel.sim-run.v1, evenkeel.sim-cluster.v1, evenkeel.model-VERB.v1.
 ",
         ),
         Section::exit_status(&[
@@ -200,8 +220,8 @@ mod tests {
     #[test]
     fn every_verb_that_does_something_has_examples_and_exit_statuses() {
         walk(&mut Vec::new(), &command(), &mut |path| {
-            // Groups of verbs (`capsule`, `vm`) are documented by their members.
-            if matches!(path, ["capsule"] | ["vm"]) {
+            // Groups of verbs (`capsule`, `vm` and the like) are documented by their members.
+            if matches!(path, ["capsule"] | ["model"] | ["sim"] | ["trace"] | ["vm"]) {
                 return;
             }
             let titles: Vec<&str> = sections(path).iter().map(|section| section.title).collect();

@@ -5,17 +5,21 @@
 //! on its own line.
 
 use std::io;
+use std::path::PathBuf;
 
 use evenkeel_host::HostError;
 use evenkeel_lab::LabError;
 use evenkeel_model::ReservationError;
 use evenkeel_report::ReportError;
+use evenkeel_sim::SimError;
+use evenkeel_sim::form::FormError;
 use evenkeel_theory::Verdict;
 use serde::Serialize;
 
 use crate::colour::{alarming, calm};
 use crate::output::{Output, json_text};
 use crate::status::Status;
+use crate::verb::model::failure::ModelFailure;
 
 /// Schema of an error on standard error, with `--json`.
 pub const SCHEMA: &str = "evenkeel.error.v1";
@@ -43,12 +47,50 @@ pub enum CliError {
     /// The host could not or would not do it.
     #[error(transparent)]
     Host(Box<HostError>),
+    /// The decisions could not be recorded or read.
+    #[error(transparent)]
+    Trace(#[from] evenkeel_host::trace::TraceError),
     /// The lab could not do it.
     #[error(transparent)]
     Lab(Box<LabError>),
+    /// A model has no answer.
+    #[error(transparent)]
+    Model(Box<ModelFailure>),
     /// What was measured could not be written as a report; the raw figures are kept.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A file of the user's that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file of the user's that does not say what it must; the error has line and key.
+    #[error("{}, {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormError,
+    },
+    /// A scenario that cannot be simulated.
+    #[error("{}: {source}", path.display())]
+    Sim {
+        /// The scenario's file.
+        path: PathBuf,
+        /// Why not.
+        source: SimError,
+    },
+    /// A file that was asked for and cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Guests of the lab run this program, and it cannot find itself.
     #[error("cannot find the file of this program: {source}")]
     OwnProgram {
@@ -90,6 +132,12 @@ impl From<LabError> for CliError {
     }
 }
 
+impl From<ModelFailure> for CliError {
+    fn from(error: ModelFailure) -> CliError {
+        CliError::Model(Box::new(error))
+    }
+}
+
 /// `evenkeel.error.v1`.
 #[derive(Serialize)]
 struct ErrorAnswer<'a> {
@@ -117,13 +165,23 @@ impl CliError {
     /// The exit status.
     pub fn status(&self) -> Status {
         match self {
-            CliError::Words { .. } | CliError::Usage { .. } | CliError::Reservation(_) => {
-                Status::Usage
-            }
+            CliError::Words { .. }
+            | CliError::Usage { .. }
+            | CliError::Reservation(_)
+            | CliError::ReadFile { .. }
+            | CliError::Malformed { .. } => Status::Usage,
             CliError::Host(error) => Status::from_code(error.exit_code()),
             CliError::Lab(error) => Status::from_code(error.exit_code()),
+            CliError::Model(error) => error.status(),
+            CliError::Sim { source, .. } => match source {
+                SimError::Scenario(_) | SimError::Quota { .. } => Status::Usage,
+                SimError::Refused(_) => Status::Refused,
+                SimError::TooManyEvents { .. } => Status::Failed,
+            },
             CliError::ReaderGone => Status::Done,
             CliError::Report(_)
+            | CliError::WriteFile { .. }
+            | CliError::Trace(_)
             | CliError::OwnProgram { .. }
             | CliError::GuestProgram { .. }
             | CliError::Answer { .. }
@@ -137,6 +195,7 @@ impl CliError {
             CliError::Usage { hint, .. } => hint.clone(),
             CliError::Host(error) => error.hint(),
             CliError::Lab(error) => error.hint(),
+            CliError::Model(error) => error.hint(),
             _ => None,
         }
     }

@@ -56,6 +56,35 @@ fn lab() {
 }
 
 #[test]
+fn model() {
+    help(&["model"]);
+    for verb in ["solve", "check", "sweep", "compare", "explain", "calibrate", "claims"] {
+        help(&["model", verb]);
+    }
+}
+
+#[test]
+fn trace() {
+    help(&["trace"]);
+    for verb in ["record", "show", "export", "check"] {
+        help(&["trace", verb]);
+    }
+}
+
+#[test]
+fn sim() {
+    help(&["sim"]);
+    for verb in ["run", "cluster"] {
+        help(&["sim", verb]);
+    }
+}
+
+#[test]
+fn check() {
+    help(&["check"]);
+}
+
+#[test]
 fn completions() {
     help(&["completions"]);
 }

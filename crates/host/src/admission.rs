@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use evenkeel_model::{CapsuleName, EnforcerKind, Reservation, Span};
 use evenkeel_theory::{
     Change, FlattenError, Held, Limits, Nested, NestedRequest, Request, Verdict, admit_quota,
-    admit_rtgroup_nested, flatten,
+    admit_rtgroup_nested, admit_scx_nested, flatten,
 };
 
 use crate::error::HostError;
@@ -25,7 +25,7 @@ pub fn own_parts(
 ) -> Result<BTreeMap<CapsuleName, Option<Reservation>>, FlattenError> {
     let mut own: BTreeMap<CapsuleName, Option<Reservation>> =
         capsules.keys().map(|name| (name.clone(), None)).collect();
-    for kind in [EnforcerKind::Rtgroup, EnforcerKind::Quota] {
+    for kind in [EnforcerKind::Scx, EnforcerKind::Rtgroup, EnforcerKind::Quota] {
         for held in flatten(&nested(capsules, kind))? {
             own.insert(held.name, Some(held.reservation));
         }
@@ -58,6 +58,10 @@ pub fn admit(
         EnforcerKind::Rtgroup => {
             let asked = NestedRequest { nested: record.nested(subject), replaces };
             admit_rtgroup_nested(&existing, &asked, limits)?
+        }
+        EnforcerKind::Scx => {
+            let asked = NestedRequest { nested: record.nested(subject), replaces };
+            admit_scx_nested(&existing, &asked, limits)?
         }
         EnforcerKind::Quota => {
             let own = own_parts(after)?.get(subject).copied().flatten();
@@ -100,12 +104,17 @@ pub fn give_back(
     while let Some(name) = ancestor {
         let Some(record) = after.get(&name).cloned() else { break };
         ancestor = record.parent.clone();
-        if record.enforcer != EnforcerKind::Rtgroup || record.suspended {
+        if record.enforcer == EnforcerKind::Quota || record.suspended {
             continue;
         }
         let asked = NestedRequest { nested: record.nested(&name), replaces: true };
-        let existing = nested(after, EnforcerKind::Rtgroup);
-        let verdict = admit_rtgroup_nested(&existing, &asked, limits)?;
+        let existing = nested(after, record.enforcer);
+        let verdict = match record.enforcer {
+            EnforcerKind::Scx => admit_scx_nested(&existing, &asked, limits)?,
+            EnforcerKind::Rtgroup | EnforcerKind::Quota => {
+                admit_rtgroup_nested(&existing, &asked, limits)?
+            }
+        };
         if verdict.admitted {
             continue;
         }

@@ -245,13 +245,18 @@ impl<'a> Executor<'a> {
     }
 
     fn set_cpus(&mut self, name: &CapsuleName, cpus: &CpuSet) -> Result<(), HostError> {
+        let record = self.record(name)?.clone();
+        if record.enforcer == EnforcerKind::Scx {
+            // Servers on the CPUs before and after, while threads move from one to the other.
+            let both = record.cpus.iter().chain(cpus.iter()).collect();
+            self.host.enforcer(record.enforcer)?.set_reservation(name, record.own, &both)?;
+        }
         self.record_mut(name)?.cpus = cpus.clone();
         self.conform(name, Aspect::All)?;
-        let record = self.record(name)?;
-        if record.enforcer == EnforcerKind::Quota {
-            // A quota is shared by all CPUs, so that it depends on their number.
-            let own = record.own;
-            self.set_reservation(name, own)?;
+        if record.enforcer != EnforcerKind::Rtgroup {
+            // A quota is shared by all CPUs, so that it depends on their number; our scheduler has
+            // a server on each.
+            self.set_reservation(name, record.own)?;
         }
         Ok(())
     }
@@ -275,8 +280,10 @@ impl<'a> Executor<'a> {
         if !is_same(thread) {
             return Ok(());
         }
-        let placement = placement(self.record(name)?, role);
-        match placement.apply(thread.tid) {
+        let record = self.record(name)?;
+        let placement = placement(record, role);
+        let enforcer = self.host.enforcer(record.enforcer)?;
+        match enforcer.adopt(name, thread.tid, &placement) {
             Ok(()) => {}
             Err(error) if error.is_gone() => return Ok(()),
             Err(error) => return Err(error.into()),

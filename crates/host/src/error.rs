@@ -145,7 +145,7 @@ pub enum HostError {
     NotRoot,
     /// No backend of this host guarantees anything.
     #[error("this host cannot guarantee CPU time: {why}")]
-    NoRtGroups {
+    NoGuarantee {
         /// What is missing.
         why: String,
     },
@@ -281,7 +281,7 @@ impl HostError {
                 Some(format!("use CPUs out of {online}"))
             }
             HostError::NotRoot => Some("run it as root, for example with sudo".to_owned()),
-            HostError::NoRtGroups { .. } => Some(
+            HostError::NoGuarantee { .. } => Some(
                 "`--enforcer quota` caps CPU time without any guarantee; `evenkeel doctor` says \
                  what a guarantee needs"
                     .to_owned(),

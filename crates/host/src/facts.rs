@@ -3,7 +3,9 @@
 
 use evenkeel_kernel::cgroup::{Cgroup, CgroupMounts, RtBudget};
 use evenkeel_kernel::{cpu, facts, rt_limits};
-use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, PERIOD_MAX, PERIOD_MIN, Reservation, Span};
+use evenkeel_model::{
+    Bandwidth, CapsuleName, CpuSet, EnforcerKind, PERIOD_MAX, PERIOD_MIN, Reservation, Span,
+};
 use evenkeel_theory::Limits;
 
 use crate::error::HostError;
@@ -56,9 +58,13 @@ impl Facts {
         }
     }
 
-    /// The limits of admission beside groups that take `foreign`.
-    pub fn limits(&self, foreign: Bandwidth) -> Limits {
-        Limits { ceiling: self.ceiling, foreign, tick: self.tick, online: self.online.clone() }
+    /// The limits of admission by the test of `kind`, beside what takes `foreign`. The kernel's
+    /// limit of real-time threads is none of sched_ext.
+    pub fn limits(&self, kind: EnforcerKind, foreign: Bandwidth) -> Limits {
+        let whole = Reservation::new(Span::from_s(1), Span::from_s(1))
+            .expect("a second every second is a reservation");
+        let ceiling = if kind == EnforcerKind::Scx { whole } else { self.ceiling };
+        Limits { ceiling, foreign, tick: self.tick, online: self.online.clone() }
     }
 }
 

@@ -41,6 +41,7 @@ mod signals;
 mod state;
 mod store;
 mod supply;
+pub mod trace;
 mod view;
 
 pub use doctor::{DoctorReport, Finding, Severity, doctor};

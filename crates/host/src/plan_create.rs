@@ -77,7 +77,7 @@ impl Host {
         if enforcer.exists(name) && !state.is_half_done(name) {
             return Err(HostError::GroupTaken { name: name.clone(), path: enforcer.path(name) });
         }
-        let limits = facts.limits(enforcer.foreign(&state.names())?);
+        let limits = facts.limits(enforcer.kind(), enforcer.foreign(&state.names())?);
         let mut after = state.capsules.clone();
         after.insert(name.clone(), new_record(state, request, enforcer.kind()));
         let verdict = admit(&state.capsules, &after, name, &limits)?;
@@ -106,7 +106,9 @@ impl Host {
         let kind = match (request.enforcer, parent) {
             // A child's promise cannot be another than that of whom it takes from.
             (EnforcerChoice::Auto, Some((_, kind))) => kind,
-            (EnforcerChoice::Auto | EnforcerChoice::Rtgroup, _) => EnforcerKind::Rtgroup,
+            (EnforcerChoice::Auto, None) => self.strongest(capsules),
+            (EnforcerChoice::Scx, _) => EnforcerKind::Scx,
+            (EnforcerChoice::Rtgroup, _) => EnforcerKind::Rtgroup,
             (EnforcerChoice::Quota, _) => EnforcerKind::Quota,
         };
         if let Some((parent, of_parent)) = parent
@@ -117,10 +119,23 @@ impl Host {
         }
         self.enforcer(kind).map_err(|error| match error {
             HostError::Enforcer(EnforcerError::Unavailable { kind, why }) => match kind {
-                EnforcerKind::Rtgroup => HostError::NoRtGroups { why },
+                EnforcerKind::Scx | EnforcerKind::Rtgroup => HostError::NoGuarantee { why },
                 EnforcerKind::Quota => HostError::NoQuota { why },
             },
             other => other,
+        })
+    }
+
+    /// What `auto` means here: `scx` where the kernel has sched_ext and nobody else's scheduler
+    /// runs; else `rtgroup`. Where capsules of one of them exist, the same: real-time groups run
+    /// before everything in sched_ext, so that a mixture serves neither well.
+    pub fn strongest(&self, capsules: &Capsules) -> EnforcerKind {
+        let in_use = [EnforcerKind::Rtgroup, EnforcerKind::Scx]
+            .into_iter()
+            .find(|kind| capsules.values().any(|record| record.enforcer == *kind));
+        in_use.unwrap_or_else(|| match self.enforcer(EnforcerKind::Scx) {
+            Ok(_) => EnforcerKind::Scx,
+            Err(_) => EnforcerKind::Rtgroup,
         })
     }
 
@@ -224,7 +239,7 @@ mod tests {
         };
         for choice in [EnforcerChoice::Auto, EnforcerChoice::Rtgroup] {
             let error = host.plan_create(&request(choice)).unwrap_err();
-            assert!(matches!(error, HostError::NoRtGroups { .. }), "{error}");
+            assert!(matches!(error, HostError::NoGuarantee { .. }), "{error}");
             assert!(error.hint().unwrap().contains("--enforcer quota"), "{error}");
             assert_eq!(error.exit_code(), 1);
         }

@@ -45,7 +45,7 @@ impl Host {
         after.remove(name);
         let mut notes = Vec::from_iter(active_run(name, record));
         let foreign = enforcer.foreign(&state.names())?;
-        let limits = self.facts()?.limits(foreign);
+        let limits = self.facts()?.limits(enforcer.kind(), foreign);
         notes.extend(give_back(&mut after, record.parent.as_ref(), &limits)?);
         set_own_parts(&mut after)?;
         let (shrink, grow) = reservation_steps(&state.capsules, &after);
@@ -95,8 +95,10 @@ impl Host {
 
     /// A backend that can see groups by name, the stronger first.
     pub(crate) fn any_enforcer(&self) -> Option<Box<dyn Enforcer>> {
+        let ours = self.enforcer(EnforcerKind::Scx).ok();
+        let ours = ours.filter(|scx| scx.groups().is_ok_and(|groups| !groups.is_empty()));
         let kinds = [EnforcerKind::Rtgroup, EnforcerKind::Quota];
-        kinds.into_iter().find_map(|kind| self.enforcer(kind).ok())
+        ours.or_else(|| kinds.into_iter().find_map(|kind| self.enforcer(kind).ok()))
     }
 
     /// [`Request::Detach`].

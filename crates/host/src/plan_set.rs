@@ -25,7 +25,7 @@ impl Host {
         let cpus: &CpuSet = request.cpus.as_ref().unwrap_or(&before.cpus);
         facts.check_cpus(name, cpus)?;
         let enforcer = self.enforcer(before.enforcer)?;
-        let limits = facts.limits(enforcer.foreign(&state.names())?);
+        let limits = facts.limits(enforcer.kind(), enforcer.foreign(&state.names())?);
         let mut after = state.capsules.clone();
         let changed = CapsuleRecord {
             reservation: request.reservation.unwrap_or(before.reservation),

@@ -19,6 +19,8 @@ pub enum EnforcerChoice {
     /// has nothing better refuses, and says that `quota` must be asked for by name.
     #[default]
     Auto,
+    /// Our sched_ext scheduler.
+    Scx,
     /// Real-time groups.
     Rtgroup,
     /// Fair-class quota: a cap, no guarantee.
@@ -28,6 +30,7 @@ pub enum EnforcerChoice {
 impl From<EnforcerKind> for EnforcerChoice {
     fn from(kind: EnforcerKind) -> EnforcerChoice {
         match kind {
+            EnforcerKind::Scx => EnforcerChoice::Scx,
             EnforcerKind::Rtgroup => EnforcerChoice::Rtgroup,
             EnforcerKind::Quota => EnforcerChoice::Quota,
         }

@@ -3,7 +3,7 @@
 //! here from their descriptions), the size of a model that is solved in a second, and the speed of
 //! the simulator. Time comes from the caller; without it the rows of speed are left out.
 
-use serde::Serialize;
+use evenkeel_model::BenchRow;
 
 use crate::model::{CallKind, EntryId, Model, Multiplicity, ProcessorDiscipline, TaskId};
 use crate::results::{Estimate, Results};
@@ -18,30 +18,6 @@ const SEED: u64 = 12;
 const PRECISION: f64 = 0.002;
 /// Ten seconds of a core at the promised speed.
 const EVENTS_MAX: u64 = 30_000_000;
-
-/// One promise, and whether it holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// What is measured.
-    pub name: String,
-    /// The measurement.
-    pub figure: f64,
-    /// Its unit.
-    pub unit: &'static str,
-    /// What it may be at most (at least, for events/s).
-    pub limit: f64,
-    /// Whether it is.
-    pub holds: bool,
-}
-
-/// All rows as the object that tools read.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Name and version of this form.
-    pub schema: &'static str,
-    /// The rows.
-    pub rows: Vec<Row>,
-}
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -335,12 +311,13 @@ pub fn large(tasks: usize) -> Model {
 
 /// All rows. `now` gives seconds from any start; `None` leaves the speeds out.
 #[must_use]
-pub fn rows(now: Option<&dyn Fn() -> f64>) -> Vec<Row> {
+pub fn rows(now: Option<&dyn Fn() -> f64>) -> Vec<BenchRow> {
     let mut rows = Vec::new();
     for oracle in oracles() {
         analytic(&oracle, &mut rows);
         simulated(&oracle, &mut rows);
     }
+    rows.extend(crate::architecture::bench::rows());
     if let Some(now) = now {
         rows.push(size(now));
         rows.extend(speed(now));
@@ -348,11 +325,7 @@ pub fn rows(now: Option<&dyn Fn() -> f64>) -> Vec<Row> {
     rows
 }
 
-fn row(name: String, figure: f64, unit: &'static str, limit: f64) -> Row {
-    Row { name, figure, unit, limit, holds: figure <= limit }
-}
-
-fn analytic(oracle: &Oracle, rows: &mut Vec<Row>) {
+fn analytic(oracle: &Oracle, rows: &mut Vec<BenchRow>) {
     let solved = mva::solve(&oracle.model, &mva::Options::default());
     for (what, quantity, exact) in &oracle.exact {
         let name = format!("mva {} {what}: error", oracle.name);
@@ -360,7 +333,7 @@ fn analytic(oracle: &Oracle, rows: &mut Vec<Row>) {
             Ok(r) => relative(quantity.of(r).mean, *exact),
             Err(_) => f64::INFINITY,
         };
-        rows.push(row(name, 100.0 * error, "%", 2.0));
+        rows.push(BenchRow::at_most(name, 100.0 * error, "%", 2.0));
     }
 }
 
@@ -369,7 +342,7 @@ fn relative(value: f64, exact: f64) -> f64 {
     (value - exact).abs() / if exact == 0.0 { 1.0 } else { exact.abs() }
 }
 
-fn simulated(oracle: &Oracle, rows: &mut Vec<Row>) {
+fn simulated(oracle: &Oracle, rows: &mut Vec<BenchRow>) {
     let options = sim::Options {
         seed: SEED,
         events: 6_000_000,
@@ -388,24 +361,24 @@ fn simulated(oracle: &Oracle, rows: &mut Vec<Row>) {
         // A quantity without any variation has an interval of rounding errors.
         let inside = if off <= 1e-9 { 0.0 } else { off / half.max(1e-12) };
         let name = format!("sim {} {what}: distance from exact", oracle.name);
-        rows.push(row(name, inside, "half-widths", 1.0));
+        rows.push(BenchRow::at_most(name, inside, "half-widths", 1.0));
         let name = format!("sim {} {what}: half-width", oracle.name);
         let width = if *exact == 0.0 { half } else { half / exact.abs() };
-        rows.push(row(name, 100.0 * width, "%", 1.0));
+        rows.push(BenchRow::at_most(name, 100.0 * width, "%", 1.0));
     }
 }
 
-fn size(now: &dyn Fn() -> f64) -> Row {
+fn size(now: &dyn Fn() -> f64) -> BenchRow {
     let model = large(1000);
     let before = now();
     let solved = mva::solve(&model, &mva::Options::default());
     let took = now() - before;
     let name = format!("mva {} tasks, {} entries", model.tasks().len(), model.entries().len());
-    Row { holds: solved.is_ok() && took <= 1.0, ..row(name, took, "s", 1.0) }
+    BenchRow::at_most(name, took, "s", 1.0).and(solved.is_ok())
 }
 
 /// Events per second on a small model, a model with processor sharing, and a large one.
-fn speed(now: &dyn Fn() -> f64) -> Vec<Row> {
+fn speed(now: &dyn Fn() -> f64) -> Vec<BenchRow> {
     let mut models: Vec<(String, Model)> = oracles()
         .into_iter()
         .filter(|o| matches!(o.name, "10-interlock" | "simple-qn"))
@@ -423,14 +396,7 @@ fn speed(now: &dyn Fn() -> f64) -> Vec<Row> {
         #[expect(clippy::cast_precision_loss, reason = "a count of events")]
         let rate = solved.map_or(0.0, |r| r.steps as f64) / took / 1e6;
         let name = format!("sim {name}: speed");
-        let limit = 3.0;
-        rows.push(Row {
-            name,
-            figure: rate,
-            unit: "million events/s",
-            limit,
-            holds: rate >= limit,
-        });
+        rows.push(BenchRow::at_least(name, rate, "million events/s", 3.0));
     }
     rows
 }

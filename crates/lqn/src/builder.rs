@@ -6,9 +6,9 @@
 use crate::check;
 use crate::error::ModelError;
 use crate::model::{
-    Call, CallKind, CallOrder, Entry, EntryId, Forward, Group, GroupId, Model, Multiplicity,
-    PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline,
-    TaskId,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fan, Fork, Forward, Group,
+    GroupId, Join, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
+    ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
 
 /// A model in the making.
@@ -36,6 +36,9 @@ pub struct Builder {
     pub(crate) groups: Vec<Group>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) activities: Vec<Activity>,
+    pub(crate) precedences: Vec<Precedence>,
+    pub(crate) fans: Vec<Fan>,
     /// Line given to elements that are added now; readers set it, 0 otherwise.
     pub(crate) line: u32,
 }
@@ -51,6 +54,9 @@ impl Builder {
             groups: Vec::new(),
             tasks: Vec::new(),
             entries: Vec::new(),
+            activities: Vec::new(),
+            precedences: Vec::new(),
+            fans: Vec::new(),
             line: 0,
         }
     }
@@ -63,6 +69,9 @@ impl Builder {
             groups: model.groups.clone(),
             tasks: model.tasks.clone(),
             entries: model.entries.clone(),
+            activities: model.activities.clone(),
+            precedences: model.precedences.clone(),
+            fans: model.fans.clone(),
             line: 0,
         }
     }
@@ -86,6 +95,7 @@ impl Builder {
             copies,
             speed: 1.0,
             quantum: 0.0,
+            replicas: 1,
             line,
         });
         ProcessorId::at(self.processors.len() - 1)
@@ -107,6 +117,39 @@ impl Builder {
     pub fn quantum(&mut self, processor: ProcessorId, quantum: f64) -> &mut Self {
         self.processors[processor.index()].quantum = quantum;
         self
+    }
+
+    /// Equal copies of a processor.
+    pub fn processor_replicas(&mut self, processor: ProcessorId, replicas: u32) -> &mut Self {
+        self.processors[processor.index()].replicas = replicas;
+        self
+    }
+
+    /// Equal copies of a task.
+    pub fn task_replicas(&mut self, task: TaskId, replicas: u32) -> &mut Self {
+        self.tasks[task.index()].replicas = replicas;
+        self
+    }
+
+    /// How many replicas of `to` each replica of `from` calls.
+    pub fn fan_out(&mut self, from: TaskId, to: TaskId, number: u32) -> &mut Self {
+        self.fan(from, to).fan_out = Some(number);
+        self
+    }
+
+    /// How many replicas of `from` call each replica of `to`.
+    pub fn fan_in(&mut self, from: TaskId, to: TaskId, number: u32) -> &mut Self {
+        self.fan(from, to).fan_in = Some(number);
+        self
+    }
+
+    fn fan(&mut self, from: TaskId, to: TaskId) -> &mut Fan {
+        let at = self.fans.iter().position(|f| (f.from, f.to) == (from, to));
+        let at = at.unwrap_or_else(|| {
+            self.fans.push(Fan { from, to, fan_out: None, fan_in: None, line: self.line });
+            self.fans.len() - 1
+        });
+        &mut self.fans[at]
     }
 
     /// A group of a fair-share processor.
@@ -131,6 +174,7 @@ impl Builder {
             priority: 0,
             copies: threads,
             think: 0.0,
+            replicas: 1,
             line,
         });
         TaskId::at(self.tasks.len() - 1)
@@ -189,6 +233,7 @@ impl Builder {
             priority: 0,
             arrival_rate: None,
             phases: vec![Phase { line, ..Phase::default() }],
+            start: None,
             forwards: Vec::new(),
             line,
         });
@@ -255,11 +300,55 @@ impl Builder {
         mean: f64,
     ) -> &mut Self {
         let line = self.line;
-        let calls = &mut self.phase(from, phase).calls;
-        match calls.iter_mut().find(|c| c.to == to && c.kind == kind) {
-            Some(call) => call.mean += mean,
-            None => calls.push(Call { kind, to, mean, line }),
-        }
+        add_call(&mut self.phase(from, phase).calls, Call { kind, to, mean, line });
+        self
+    }
+
+    /// A step of the activity graph of a task, with neither work nor calls.
+    pub fn activity(&mut self, name: &str, task: TaskId) -> ActivityId {
+        let (name, line) = (name.to_owned(), self.line);
+        let work = Phase { line, ..Phase::default() };
+        self.activities.push(Activity { name, task, work, replies: Vec::new(), line });
+        ActivityId::at(self.activities.len() - 1)
+    }
+
+    /// What an activity does: demand, variation, pause and order of calls can be set.
+    ///
+    /// # Panics
+    /// On an id of another builder.
+    pub fn work(&mut self, activity: ActivityId) -> &mut Phase {
+        &mut self.activities[activity.index()].work
+    }
+
+    /// Calls from an activity to an entry. A second call to the same entry adds to the first.
+    pub fn activity_call(
+        &mut self,
+        from: ActivityId,
+        kind: CallKind,
+        to: EntryId,
+        mean: f64,
+    ) -> &mut Self {
+        let line = self.line;
+        add_call(&mut self.work(from).calls, Call { kind, to, mean, line });
+        self
+    }
+
+    /// An entry is what its activity graph does from this activity on.
+    pub fn start(&mut self, entry: EntryId, first: ActivityId) -> &mut Self {
+        self.entries[entry.index()].start = Some(first);
+        self
+    }
+
+    /// The end of an activity replies to the caller of an entry.
+    pub fn reply(&mut self, activity: ActivityId, entry: EntryId) -> &mut Self {
+        self.activities[activity.index()].replies.push(entry);
+        self
+    }
+
+    /// An edge of the activity graph of a task.
+    pub fn precedence(&mut self, task: TaskId, join: Join, fork: Fork) -> &mut Self {
+        let line = self.line;
+        self.precedences.push(Precedence { task, join, fork, line });
         self
     }
 
@@ -273,8 +362,15 @@ impl Builder {
     /// Checks everything and makes the model.
     ///
     /// # Errors
-    /// The first [`ModelError`] in the order processors, groups, tasks, entries, calls, cycles.
+    /// The first [`ModelError`] in the order processors, groups, tasks, entries, activities, cycles.
     pub fn build(self) -> Result<Model, ModelError> {
         check::check(self)
+    }
+}
+
+fn add_call(calls: &mut Vec<Call>, new: Call) {
+    match calls.iter_mut().find(|c| c.to == new.to && c.kind == new.kind) {
+        Some(call) => call.mean += new.mean,
+        None => calls.push(new),
     }
 }

@@ -4,14 +4,17 @@
 use std::collections::HashSet;
 
 use crate::builder::Builder;
+use crate::check_graph;
 use crate::error::{ElementKind, ModelError, Problem};
+use crate::graph::Graph;
 use crate::model::{
-    CallKind, CallOrder, Entry, EntryId, Limits, Model, Multiplicity, ProcessorDiscipline,
+    CallKind, CallOrder, Entry, EntryId, Limits, Model, Multiplicity, Phase, ProcessorDiscipline,
     TaskDiscipline,
 };
+use crate::replicate;
 
 /// Rounding slack of probabilities and shares that a file gives in decimal: 1/3 three times.
-const SUM_SLACK: f64 = 1e-6;
+pub(crate) const SUM_SLACK: f64 = 1e-6;
 
 pub(crate) fn check(b: Builder) -> Result<Model, ModelError> {
     sizes(&b)?;
@@ -38,7 +41,9 @@ pub(crate) fn check(b: Builder) -> Result<Model, ModelError> {
     if !loaded {
         return Err(ModelError::new(ElementKind::Model, &b.name, 0, Problem::NoLoad));
     }
-    cycles(&b)?;
+    let graphs = check_graph::graphs(&b)?;
+    cycles(&b, &graphs)?;
+    let flat = replicate::flat(&b)?.map(Box::new);
     Ok(Model {
         name: b.name,
         settings: b.settings,
@@ -46,7 +51,12 @@ pub(crate) fn check(b: Builder) -> Result<Model, ModelError> {
         groups: b.groups,
         tasks: b.tasks,
         entries: b.entries,
+        activities: b.activities,
+        precedences: b.precedences,
+        fans: b.fans,
         task_entries,
+        graphs,
+        flat,
     })
 }
 
@@ -60,6 +70,8 @@ fn sizes(b: &Builder) -> Result<(), ModelError> {
         ("groups", b.groups.len()),
         ("tasks", b.tasks.len()),
         ("entries", b.entries.len()),
+        ("activities", b.activities.len()),
+        ("edges of activity graphs", b.precedences.len()),
     ];
     for (what, count) in counts {
         if count > Limits::ELEMENTS_MAX {
@@ -70,7 +82,8 @@ fn sizes(b: &Builder) -> Result<(), ModelError> {
         .entries
         .iter()
         .map(|e| e.forwards.len() + e.phases.iter().map(|p| p.calls.len()).sum::<usize>());
-    let count = calls.sum::<usize>();
+    let of_activities = b.activities.iter().map(|a| a.work.calls.len());
+    let count = calls.sum::<usize>() + of_activities.sum::<usize>();
     if count > Limits::CALLS_MAX {
         return model("calls", count, Limits::CALLS_MAX);
     }
@@ -78,7 +91,7 @@ fn sizes(b: &Builder) -> Result<(), ModelError> {
 }
 
 /// Names of one kind: unique, and of bounded length.
-fn names<'a>(
+pub(crate) fn names<'a>(
     kind: ElementKind,
     of: impl Iterator<Item = (&'a str, u32)>,
 ) -> Result<(), ModelError> {
@@ -96,7 +109,12 @@ fn names<'a>(
 }
 
 /// A range check; `ok` decides, the rest is for the message.
-fn number(what: &'static str, value: f64, ok: bool, allowed: &'static str) -> Result<(), Problem> {
+pub(crate) fn number(
+    what: &'static str,
+    value: f64,
+    ok: bool,
+    allowed: &'static str,
+) -> Result<(), Problem> {
     if ok && value.is_finite() { Ok(()) } else { Err(Problem::Range { what, value, allowed }) }
 }
 
@@ -190,28 +208,12 @@ fn entry(b: &Builder, e: &Entry) -> Result<(), ModelError> {
         }
     }
     for phase in &e.phases {
-        let fail = |p| {
-            let line = if phase.line > 0 { phase.line } else { e.line };
-            ModelError::new(ElementKind::Phase, &e.name, line, p)
-        };
-        not_negative("demand", phase.demand)
-            .and_then(|()| not_negative("squared coefficient of variation", phase.cv_squared))
-            .and_then(|()| not_negative("think time", phase.think))
-            .map_err(fail)?;
-        for call in &phase.calls {
-            let deterministic = phase.order == CallOrder::Deterministic;
-            called(b, e, call.to, call.line, |fail| {
-                not_negative("mean number of calls", call.mean).map_err(fail)?;
-                if deterministic && call.mean.fract() != 0.0 {
-                    return Err(fail(Problem::FractionalCalls(call.mean)));
-                }
-                Ok(())
-            })?;
-        }
+        let line = if phase.line > 0 { phase.line } else { e.line };
+        work(b, phase, ElementKind::Phase, &e.name, line)?;
     }
     let mut total = 0.0;
     for f in &e.forwards {
-        called(b, e, f.to, f.line, |fail| {
+        called(b, &e.name, e.line, (f.to, f.line), |fail| {
             let ok = (0.0..=1.0).contains(&f.probability);
             number("forwarding probability", f.probability, ok, "from 0 to 1").map_err(fail)
         })?;
@@ -226,19 +228,44 @@ fn entry(b: &Builder, e: &Entry) -> Result<(), ModelError> {
     Ok(())
 }
 
+/// What a phase or an activity does.
+pub(crate) fn work(
+    b: &Builder,
+    work: &Phase,
+    kind: ElementKind,
+    name: &str,
+    line: u32,
+) -> Result<(), ModelError> {
+    not_negative("demand", work.demand)
+        .and_then(|()| not_negative("squared coefficient of variation", work.cv_squared))
+        .and_then(|()| not_negative("think time", work.think))
+        .map_err(|p| ModelError::new(kind, name, line, p))?;
+    for call in &work.calls {
+        let deterministic = work.order == CallOrder::Deterministic;
+        called(b, name, line, (call.to, call.line), |fail| {
+            not_negative("mean number of calls", call.mean).map_err(fail)?;
+            if deterministic && call.mean.fract() != 0.0 {
+                return Err(fail(Problem::FractionalCalls(call.mean)));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 /// Checks the target of a call, then the rest with an error maker for that call.
 fn called(
     b: &Builder,
-    from: &Entry,
-    to: EntryId,
-    line: u32,
+    from: &str,
+    from_line: u32,
+    (to, line): (EntryId, u32),
     rest: impl FnOnce(&dyn Fn(Problem) -> ModelError) -> Result<(), ModelError>,
 ) -> Result<(), ModelError> {
     let Some(target) = b.entries.get(to.index()) else {
         let problem = Problem::Dangling(ElementKind::Entry);
-        return Err(ModelError::new(ElementKind::Entry, &from.name, from.line, problem));
+        return Err(ModelError::new(ElementKind::Entry, from, from_line, problem));
     };
-    let name = format!("{} -> {}", from.name, target.name);
+    let name = format!("{from} -> {}", target.name);
     let fail = |p| ModelError::new(ElementKind::Call, &name, line, p);
     if b.tasks.get(target.task.index()).is_some_and(|t| t.discipline == TaskDiscipline::Reference) {
         return Err(fail(Problem::Reference("be called")));
@@ -248,11 +275,13 @@ fn called(
 
 /// Two kinds of cycle are errors: among tasks by calls that block (a thread may wait for itself),
 /// and among entries by any calls (one request may make requests without end).
-fn cycles(b: &Builder) -> Result<(), ModelError> {
+fn cycles(b: &Builder, graphs: &[Option<Graph>]) -> Result<(), ModelError> {
     let mut blocking = vec![Vec::new(); b.tasks.len()];
     let mut all = vec![Vec::new(); b.entries.len()];
     for (index, e) in b.entries.iter().enumerate() {
-        for call in e.phases.iter().flat_map(|p| &p.calls).filter(|c| c.mean > 0.0) {
+        let nodes = graphs[index].iter().flat_map(|g| &g.nodes);
+        let works = nodes.map(|n| &b.activities[n.activity.index()].work).chain(&e.phases);
+        for call in works.flat_map(|p| &p.calls).filter(|c| c.mean > 0.0) {
             let to = b.entries[call.to.index()].task.index();
             if call.kind == CallKind::Synchronous {
                 // The caller also waits for whoever replies in the place of the one it called.

@@ -17,6 +17,8 @@ pub enum ElementKind {
     Entry,
     /// A phase: named after its entry.
     Phase,
+    /// An activity: named after itself.
+    Activity,
     /// A call: named `from -> to`.
     Call,
     /// The model as a whole.
@@ -31,6 +33,7 @@ impl fmt::Display for ElementKind {
             Self::Task => "task",
             Self::Entry => "entry",
             Self::Phase => "phase",
+            Self::Activity => "activity",
             Self::Call => "call",
             Self::Model => "model",
         })
@@ -111,6 +114,12 @@ pub enum Problem {
     /// Forwarding probabilities.
     #[error("forwards with a total probability of {0}: must be at most 1")]
     ForwardingTotal(f64),
+    /// An activity graph that cannot be run.
+    #[error("{0}")]
+    Graph(&'static str),
+    /// Replicas that cannot be connected.
+    #[error("{0}")]
+    Replicas(String),
     /// Groups without a fair-share processor, or a task in a group elsewhere.
     #[error("{0}")]
     Grouping(&'static str),

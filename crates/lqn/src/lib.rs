@@ -8,6 +8,7 @@
 //! | task | a server (or load generator) with threads that runs on one processor |
 //! | entry | one service of a task; it has up to three phases |
 //! | phase 1 | what a caller waits for; phases 2 and 3 run after the reply |
+//! | activity | a step of an entry that forks, joins or loops instead of having phases |
 //! | call | synchronous (caller blocks), asynchronous, or forwarded (another server replies) |
 //! | reference task | a task nobody calls: its threads cycle for ever and are the load |
 //!
@@ -20,13 +21,19 @@
 
 #![forbid(unsafe_code)]
 
+pub mod architecture;
 pub mod bench;
 mod builder;
 mod check;
+mod check_graph;
 mod error;
+mod graph;
+mod knob;
 mod model;
 pub mod mva;
+mod parameters;
 mod read_error;
+mod replicate;
 mod results;
 pub mod sim;
 pub mod text;
@@ -34,12 +41,15 @@ pub mod xml;
 
 pub use builder::Builder;
 pub use error::{Element, ElementKind, ModelError, Problem};
+pub use knob::{Knob, KnobError};
 pub use model::{
-    Call, CallKind, CallOrder, Entry, EntryId, Forward, Group, GroupId, Limits, Model,
-    Multiplicity, PHASES_MAX, Phase, Processor, ProcessorDiscipline, ProcessorId, Settings, Task,
-    TaskDiscipline, TaskId,
+    Activity, ActivityId, Call, CallKind, CallOrder, Entry, EntryId, Fan, Fork, Forward, Group,
+    GroupId, Join, Limits, Model, Multiplicity, PHASES_MAX, Phase, Precedence, Processor,
+    ProcessorDiscipline, ProcessorId, Settings, Task, TaskDiscipline, TaskId,
 };
+pub use parameters::Parameters;
 pub use read_error::ReadError;
 pub use results::{
-    CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
+    ActivityResult, CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results,
+    TaskResult,
 };

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::graph::Graph;
+use crate::replicate::Flat;
+
 /// Phases an entry can have: the format's limit, and the number of results per entry.
 pub const PHASES_MAX: usize = 3;
 
@@ -14,7 +17,7 @@ pub struct Limits;
 impl Limits {
     /// Bytes of a model file; the largest published models are below 1 MiB.
     pub const FILE_BYTES_MAX: usize = 16 << 20;
-    /// Elements of one kind (processors, groups, tasks, entries).
+    /// Elements of one kind (processors, groups, tasks, entries, activities).
     pub const ELEMENTS_MAX: usize = 100_000;
     /// Calls in the whole model.
     pub const CALLS_MAX: usize = 1_000_000;
@@ -22,6 +25,8 @@ impl Limits {
     pub const NAME_BYTES_MAX: usize = 256;
     /// Threads or cores of one element; beyond it say infinite.
     pub const COPIES_MAX: u32 = 1_000_000;
+    /// Forks and loops of an activity graph inside each other; published graphs have three.
+    pub const GRAPH_DEPTH_MAX: usize = 64;
     /// Nesting of XML elements; the schema needs eight.
     pub const XML_DEPTH_MAX: usize = 32;
 }
@@ -52,6 +57,7 @@ id!(ProcessorId, "processor");
 id!(GroupId, "processor group");
 id!(TaskId, "task");
 id!(EntryId, "entry");
+id!(ActivityId, "activity");
 
 /// Cores of a processor or threads of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +127,8 @@ pub struct Processor {
     /// Time slice of the original tools for `Ps` and `Cfs`; kept for writing, ideal sharing is
     /// solved.
     pub quantum: f64,
+    /// Equal copies of the whole processor, each with tasks of its own.
+    pub replicas: u32,
     pub(crate) line: u32,
 }
 
@@ -155,6 +163,8 @@ pub struct Task {
     pub copies: Multiplicity,
     /// Pause of a reference task's thread between two cycles; never busy.
     pub think: f64,
+    /// Equal copies of the whole task, each with a queue of its own.
+    pub replicas: u32,
     pub(crate) line: u32,
 }
 
@@ -246,10 +256,96 @@ pub struct Entry {
     pub priority: i32,
     /// Poisson arrivals from outside the model.
     pub arrival_rate: Option<f64>,
-    /// One to [`PHASES_MAX`] phases.
+    /// One to [`PHASES_MAX`] phases; empty ones if it has an activity graph.
     pub phases: Vec<Phase>,
+    /// Where its activity graph begins, if it has one.
+    pub start: Option<ActivityId>,
     /// Where requests go on after phase 1.
     pub forwards: Vec<Forward>,
+    pub(crate) line: u32,
+}
+
+/// A step of an activity graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Unique among the activities of its task.
+    pub name: String,
+    /// Whose.
+    pub task: TaskId,
+    /// Demand, calls and the rest, as of a phase.
+    pub work: Phase,
+    /// Entries whose callers get their reply at its end; what follows is their second phase.
+    pub replies: Vec<EntryId>,
+    pub(crate) line: u32,
+}
+
+/// What must have ended before a [`Fork`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Join {
+    /// This activity.
+    One(ActivityId),
+    /// All of these, or as many as the quorum says: concurrent branches come together.
+    And {
+        /// The ends of the branches.
+        all: Vec<ActivityId>,
+        /// How many must have ended to go on; the others go on beside it.
+        quorum: Option<u32>,
+    },
+    /// Any one of these: alternatives come together.
+    Or(Vec<ActivityId>),
+}
+
+/// What follows a [`Join`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fork {
+    /// This activity.
+    One(ActivityId),
+    /// All of these, concurrently.
+    And(Vec<ActivityId>),
+    /// One of these, with these probabilities.
+    Or(Vec<(ActivityId, f64)>),
+    /// Each of these so many times on average (geometric), in any order; then the end.
+    Loop {
+        /// First activities of the bodies, which end where nothing follows, and their numbers.
+        bodies: Vec<(ActivityId, f64)>,
+        /// What follows.
+        end: Option<ActivityId>,
+    },
+}
+
+impl Join {
+    /// Its activities.
+    #[must_use]
+    pub fn activities(&self) -> Vec<ActivityId> {
+        match self {
+            Self::One(one) => vec![*one],
+            Self::And { all, .. } | Self::Or(all) => all.clone(),
+        }
+    }
+}
+
+impl Fork {
+    /// Its activities.
+    #[must_use]
+    pub fn activities(&self) -> Vec<ActivityId> {
+        match self {
+            Self::One(one) => vec![*one],
+            Self::And(all) => all.clone(),
+            Self::Or(all) => all.iter().map(|a| a.0).collect(),
+            Self::Loop { bodies, end } => bodies.iter().map(|b| b.0).chain(*end).collect(),
+        }
+    }
+}
+
+/// An edge of an activity graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Precedence {
+    /// Whose graph.
+    pub task: TaskId,
+    /// What must have ended.
+    pub join: Join,
+    /// What follows.
+    pub fork: Fork,
     pub(crate) line: u32,
 }
 
@@ -281,6 +377,22 @@ impl Default for Settings {
     }
 }
 
+/// Between two replicated tasks: how many replicas of the one each replica of the other deals with.
+/// `fan_out` times the replicas of `from` is `fan_in` times those of `to`; a call then goes so many
+/// times to *each* of the `fan_out` replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fan {
+    /// Who calls.
+    pub from: TaskId,
+    /// Who is called.
+    pub to: TaskId,
+    /// Replicas of `to` that each replica of `from` calls; 1 if not given.
+    pub fan_out: Option<u32>,
+    /// Replicas of `from` that call each replica of `to`; follows from the other if not given.
+    pub fan_in: Option<u32>,
+    pub(crate) line: u32,
+}
+
 /// A checked layered queueing network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Model {
@@ -290,8 +402,17 @@ pub struct Model {
     pub(crate) groups: Vec<Group>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) activities: Vec<Activity>,
+    pub(crate) precedences: Vec<Precedence>,
+    pub(crate) fans: Vec<Fan>,
     /// Entries of each task, in the order of their making.
     pub(crate) task_entries: Vec<Vec<EntryId>>,
+    /// Per entry: its activity graph.
+    #[serde(skip)]
+    pub(crate) graphs: Vec<Option<Graph>>,
+    /// The same without replication, if there is any: what is solved.
+    #[serde(skip)]
+    pub(crate) flat: Option<Box<Flat>>,
 }
 
 impl Model {
@@ -324,6 +445,27 @@ impl Model {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+    /// All activities; an [`ActivityId`] is an index.
+    #[must_use]
+    pub fn activities(&self) -> &[Activity] {
+        &self.activities
+    }
+    /// The edges of all activity graphs.
+    #[must_use]
+    pub fn precedences(&self) -> &[Precedence] {
+        &self.precedences
+    }
+    /// Fan-ins and fan-outs between replicated tasks.
+    #[must_use]
+    pub fn fans(&self) -> &[Fan] {
+        &self.fans
+    }
+    /// What an entry executes: its phases, or the activities that its graph reaches.
+    pub fn works_of(&self, entry: EntryId) -> impl Iterator<Item = &Phase> {
+        let of_graph = self.graphs[entry.index()].iter().flat_map(|g| &g.nodes);
+        let of_graph = of_graph.map(|n| &self.activities[n.activity.index()].work);
+        self.entries[entry.index()].phases.iter().chain(of_graph)
     }
     /// The entries of a task.
     #[must_use]

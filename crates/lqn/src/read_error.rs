@@ -30,6 +30,14 @@ pub enum ReadError {
         /// The name.
         name: String,
     },
+    /// A variable without one value.
+    #[error("line {line}: the variable {name} has no single constant value: set it to one")]
+    Several {
+        /// Where it is used.
+        line: u32,
+        /// The variable, with its `$`.
+        name: String,
+    },
     /// A part of the format that this crate does not solve.
     #[error("line {line}: {element}: {what} is not supported")]
     Unsupported {

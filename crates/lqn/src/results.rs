@@ -47,6 +47,24 @@ pub struct Results {
     pub tasks: Vec<TaskResult>,
     /// Per entry.
     pub entries: Vec<EntryResult>,
+    /// Per activity.
+    pub activities: Vec<ActivityResult>,
+}
+
+impl Results {
+    /// The widest interval among throughputs, service times and open responses of entries, as a
+    /// part of its mean; `None` from the analytic solver.
+    #[must_use]
+    pub fn precision(&self) -> Option<f64> {
+        let figures = self.entries.iter().flat_map(|e| {
+            [Some(e.throughput), Some(e.service), e.open_response].into_iter().flatten()
+        });
+        let parts = figures.filter_map(|e| {
+            let half = e.half_width_95?;
+            Some(if half == 0.0 { 0.0 } else { half / e.mean.abs() })
+        });
+        parts.reduce(f64::max)
+    }
 }
 
 /// Answers for a processor.
@@ -80,7 +98,8 @@ pub struct EntryResult {
     pub service: Estimate,
     /// Its variance.
     pub service_variance: Estimate,
-    /// Per phase of the entry.
+    /// Per phase of the entry; of an activity graph, up to the reply and after it. What graphs
+    /// execute and call stands with the activities.
     pub phases: Vec<PhaseResult>,
     /// Of open arrivals: time from arrival to the end of phase 1 (of the last entry, if forwarded).
     pub open_response: Option<Estimate>,
@@ -100,6 +119,25 @@ pub struct PhaseResult {
     /// Processor queue per execution of the phase, all slices.
     pub processor_waiting: Estimate,
     /// Per call of the phase, in the model's order.
+    pub calls: Vec<CallResult>,
+}
+
+/// Answers for an activity, of all entries that execute it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ActivityResult {
+    /// Executions per unit of time.
+    pub throughput: Estimate,
+    /// Executions under way: more than 1 for each thread only in concurrent branches.
+    pub utilization: Estimate,
+    /// Busy cores on its behalf.
+    pub processor_utilization: Estimate,
+    /// From its start to its end.
+    pub service: Estimate,
+    /// Its variance.
+    pub service_variance: Estimate,
+    /// Processor queue per execution, all slices.
+    pub processor_waiting: Estimate,
+    /// Per call, in the model's order.
     pub calls: Vec<CallResult>,
 }
 

@@ -4,7 +4,7 @@
 
 use evenkeel_lqn::{
     Builder, CallKind, CallOrder, Limits, Model, Multiplicity, ProcessorDiscipline, ReadError,
-    TaskDiscipline, text, xml,
+    TaskDiscipline, mva, sim, text, xml,
 };
 use proptest::prelude::*;
 
@@ -46,6 +46,48 @@ E 5
 -1
 ";
 
+/// Activity graphs of every form, replication, and variables that are lists.
+const GRAPHS: &str = "$x = [1, 2:3]
+$y = [0.5:1.5, 0.5]
+$n = 2
+P 2 p users i p cpu f m 2 r $n -1
+T 3
+  t users r cycle -1 users m 3 z 1 r $n
+  t web n page more -1 cpu m 2 r $n
+  t db n query -1 cpu r $n
+  I users web 1
+  O web db 1
+-1
+E 4
+  s cycle 0.1 -1
+  y cycle page 1 -1
+  y cycle more 0.5 -1
+  A page start
+  A more other
+  s query 0.1 0.1 -1
+-1
+A web
+  s start 0.1  c start 0.5  f start 1  y start query 1
+  s left 0.2   s right 0.3  Z right 0.1  z right query 0.5
+  s join 0.1   s or1 0.1  s or2 0.2  s merge 0  s body 0.1  s end 0.1
+  s other 0.5  s last 0.1  s p 0.1  s q 0.1
+:
+  start -> left & right;
+  left & right (1) -> join;
+  join -> (0.25) or1 + (0.75) or2;
+  or1 + or2 -> merge;
+  merge -> 1.5 * body, end;
+  end[page] -> last;
+  other[more] -> p & q
+-1
+R 1 $z = 1 -1
+";
+
+/// The same with its variables set to one value.
+fn graphs() -> String {
+    GRAPHS.replace("$x = [1, 2:3]\n", "")
+}
+
 /// What both formats keep of a model: everything but lines.
 fn shape(m: &Model) -> String {
     text::write(m)
@@ -79,6 +121,33 @@ fn both_formats_keep_the_model() {
 }
 
 #[test]
+fn graphs_and_replicas_are_kept_by_both_formats() {
+    let m = text::read(&graphs()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((m.activities().len(), m.precedences().len()), (13, 7));
+    let again = text::read(&text::write(&m)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(shape(&again), shape(&m));
+    let as_xml = xml::read(&xml::write(&m)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(xml::write(&as_xml), xml::write(&m));
+}
+
+#[test]
+fn variables_are_lists_or_given() {
+    let lists = text::lists(&graphs()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(lists, [("$y".to_owned(), vec![0.5, 1.0, 1.5])]);
+    assert!(text::lists(GRAPHS).is_err(), "a list ends with a bracket");
+    let used =
+        graphs().replace("t users r cycle -1 users m 3 z 1", "t users r cycle -1 users m 3 z $y");
+    let error = text::read(&used).map(|_| ()).unwrap_err();
+    assert!(matches!(error, ReadError::Several { .. }), "{error}");
+    let mut given = evenkeel_lqn::Parameters::default();
+    given.set("$y", 4.0).set("$n", 1.0);
+    let m = text::read_with(&used, &given).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((m.tasks()[0].think, m.tasks()[0].replicas), (4.0, 1));
+    let error = text::read(&graphs().replace("R 1 $z = 1 -1", "C 1 $z = 1 -1")).map(|_| ());
+    assert!(error.unwrap_err().to_string().contains("follows from results"));
+}
+
+#[test]
 fn results_in_a_solved_file_are_skipped() {
     let solved = xml::write(&text::read(TEXT).unwrap_or_else(|e| panic!("{e}"))).replace(
         "<entry-phase-activities>",
@@ -101,7 +170,7 @@ fn errors_name_line_and_element() {
         ),
         (
             "P 0 p a f -1 T 0 t b r e -1 a -1 E 0\n\n A e x\n-1",
-            "line 3: section \"E\", \"A\": an activity graph is not supported",
+            "line 3: there is no activity \"x\"",
         ),
         (
             "P 0 p a f -1 T 0 t b r e -1 a -1 E 0\n s e -2 -1\n-1",
@@ -176,20 +245,62 @@ proptest! {
             "G", "P", "U", "T", "E", "A", "R", "p", "t", "g", "s", "y", "z", "F", "a", "c", "f", "Z", "M",
             "H", "-1", "0", "1", "2.5", "1e-3", "$x", "=", "(", ")", "+", "*", "**", "%u", "\"q\"", "i",
             "m", "r", "n", "e1", "e2", "@infinity", ":", "\n", "#", "-", "->", "9999999999999999999999",
+            "[", "]", ",", ";", "&", "I", "O", "o", "a1", "a2",
         ]), 0..120),
     ) {
         let _ = text::read(&words.join(" "));
     }
 
+    /// Graphs made of any edges between few activities are run or refused, and no solver hangs.
+    #[test]
+    fn any_graph_is_refused_or_solved(
+        edges in prop::collection::vec(
+            (prop::collection::vec(0u8..7, 1..4), prop::collection::vec(0u8..7, 1..4), 0u8..5), 0..7,
+        ),
+        reply in 0u8..7,
+    ) {
+        let names = |all: &[u8], by: &str| {
+            all.iter().map(|a| format!("a{a}")).collect::<Vec<_>>().join(by)
+        };
+        let edges = edges.iter().map(|(join, fork, kind)| match kind {
+            0 => format!("{} -> {}", names(&join[..1], ""), names(fork, " & ")),
+            1 => format!("{} -> {}", names(join, " & "), names(&fork[..1], "")),
+            2 => format!("{} -> {}", names(join, " + "), names(&fork[..1], "")),
+            3 if fork.len() > 1 => {
+                let (a, b) = (fork[0], fork[1]);
+                format!("{} -> (0.4) a{a} + (0.6) a{b}", names(&join[..1], ""))
+            }
+            _ => {
+                let fork: Vec<String> = fork.iter().map(|a| format!("2 * a{a}")).collect();
+                format!("{} -> {}", names(&join[..1], ""), fork.join(", "))
+            }
+        });
+        let edges: Vec<String> = edges.chain([format!("a{reply}[e]")]).collect();
+        let file = format!(
+            "P 1 p p f -1 T 2 t c r c -1 p t s n e -1 p -1 E 2 s c 1 -1 y c e 1 -1 A e a0 -1
+             A s s a0 1 s a1 1 s a2 1 s a3 1 s a4 1 s a5 1 s a6 1 : {} -1",
+            edges.join("; ")
+        );
+        if let Ok(m) = text::read(&file) {
+            prop_assert!(text::read(&text::write(&m)).is_ok());
+            prop_assert!(xml::read(&xml::write(&m)).is_ok());
+            let exact = sim::simulate(&m, &sim::Options { events: 2_000, ..sim::Options::default() });
+            prop_assert!(exact.is_ok(), "{file}: {exact:?}");
+            prop_assert!(mva::solve(&m, &mva::Options::default()).is_ok(), "{file}");
+        }
+    }
+
     /// A valid file with one piece cut out, doubled or replaced.
     #[test]
     fn a_damaged_file_is_read_or_refused(
-        at in 0usize..2000, cut in 0usize..40, put in "[ -~\n]{0,12}", as_xml in any::<bool>(),
+        at in 0usize..4000, cut in 0usize..40, put in "[ -~\n]{0,12}", as_xml in any::<bool>(),
+        graph in any::<bool>(),
     ) {
+        let file = if graph { graphs() } else { TEXT.to_owned() };
         let whole = if as_xml {
-            xml::write(&text::read(TEXT).unwrap_or_else(|e| panic!("{e}")))
+            xml::write(&text::read(&file).unwrap_or_else(|e| panic!("{e}")))
         } else {
-            TEXT.to_owned()
+            file
         };
         let at = at.min(whole.len());
         let end = (at + cut).min(whole.len());

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EnforcerKind {
+    /// sched_ext: hard constant bandwidth servers, EDF on each CPU, fixed priorities inside.
+    Scx,
     /// Real-time groups: hard, rate monotonic among capsules, fixed priorities inside.
     Rtgroup,
     /// Fair-class quota and weight: a cap, no guarantee.
@@ -19,6 +21,7 @@ impl EnforcerKind {
     /// The lower-case word used on the command line and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            EnforcerKind::Scx => "scx",
             EnforcerKind::Rtgroup => "rtgroup",
             EnforcerKind::Quota => "quota",
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Quantities and nouns that every other crate speaks: spans of time, bandwidths, CPU sets,
+//! Quantities and nouns that every other crate speaks: instants, spans, bandwidths, CPU sets,
 //! reservations, capsule names, roles.
 //!
 //! Part of the pure ring: no I/O, no clock, no threads. Raw integers live at the edges with the
@@ -14,6 +14,7 @@ mod bench_row;
 mod capsule_name;
 mod cpu_set;
 mod enforcer_kind;
+mod instant;
 mod network_context;
 mod reservation;
 mod role;
@@ -25,6 +26,7 @@ pub use bench_row::{BenchReport, BenchRow};
 pub use capsule_name::{CapsuleName, CapsuleNameError};
 pub use cpu_set::{CPU_INDEX_MAX, CpuIndex, CpuSet, CpuSetError};
 pub use enforcer_kind::EnforcerKind;
+pub use instant::Instant;
 pub use network_context::NetworkContextKind;
 pub use reservation::{PERIOD_MAX, PERIOD_MIN, Reservation, ReservationError};
 pub use role::Role;

@@ -9,12 +9,15 @@
 //!              '-> write()       all of it in a directory, or nothing
 //! ```
 //!
+//! [`plot`] draws series that come from elsewhere, a simulation for one, in the same hand.
+//!
 //! Nothing here measures or asks the time: identical measurements give identical bytes. Verdicts
 //! compare with the figures that were asked for; the paper's statements stand beside ours as they
 //! were published, and no number is attributed to it that it did not state.
 
 #![forbid(unsafe_code)]
 
+mod comparison;
 mod demo;
 mod drawing;
 mod error;
@@ -23,14 +26,17 @@ mod figure;
 mod manifest;
 mod number;
 mod page;
+pub mod plot;
 mod section;
 mod stats;
 mod table;
 mod text;
+pub mod trace;
 mod write;
 
 use evenkeel_lab::measurement::Results;
 
+pub use comparison::{Bar, Comparison, Curve};
 pub use error::ReportError;
 pub use figure::Figure;
 pub use section::{Check, Verdict};

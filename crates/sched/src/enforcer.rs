@@ -5,7 +5,7 @@ use evenkeel_kernel::Tid;
 use evenkeel_kernel::cgroup::CgroupMounts;
 use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, EnforcerKind, Reservation};
 
-use crate::{EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, Supply};
+use crate::{EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, ScxEnforcer, Supply};
 
 /// A backend that makes the kernel honour reservations. Every method is one change to one thing,
 /// and repeating it changes nothing.
@@ -127,6 +127,7 @@ pub fn enforcer(
     mounts: &CgroupMounts,
 ) -> Result<Box<dyn Enforcer>, EnforcerError> {
     Ok(match kind {
+        EnforcerKind::Scx => Box::new(ScxEnforcer::of_host(mounts)?),
         EnforcerKind::Rtgroup => Box::new(Rtgroup::of_host(mounts)?),
         EnforcerKind::Quota => Box::new(QuotaEnforcer::of_host(mounts)?),
     })

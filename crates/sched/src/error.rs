@@ -7,6 +7,8 @@ use evenkeel_kernel::process::ProcessError;
 use evenkeel_kernel::sched::SchedError;
 use evenkeel_model::{CpuSet, EnforcerKind};
 
+use crate::scx::ScxError;
+
 /// A backend is missing or refused.
 #[derive(Debug, thiserror::Error)]
 pub enum EnforcerError {
@@ -27,6 +29,9 @@ pub enum EnforcerError {
     /// A thread could not be looked at.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// Our scheduler could not be loaded, found or told something.
+    #[error(transparent)]
+    Scx(#[from] ScxError),
     /// The thread's cpuset leaves it only some of the capsule's CPUs.
     #[error(
         "thread {tid} may not run on all of CPUs {asked}: its cpuset leaves it {left}; widen the \
@@ -49,6 +54,9 @@ impl EnforcerError {
             EnforcerError::Cgroup(error) => error.is_gone(),
             EnforcerError::Sched(error) => error.is_gone(),
             EnforcerError::Process(error) => error.is_gone(),
+            EnforcerError::Scx(error) => {
+                matches!(error, ScxError::NoThread(_) | ScxError::NoCapsule(_))
+            }
             _ => false,
         }
     }

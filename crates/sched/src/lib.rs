@@ -7,6 +7,7 @@
 //!
 //! | backend | group | guarantee |
 //! |---|---|---|
+//! | [`ScxEnforcer`] | our own sched_ext scheduler | hard, EDF on each CPU, fixed priorities inside |
 //! | [`Rtgroup`] | cgroup v1 `cpu`, real-time budget | hard, rate monotonic, fixed priorities inside |
 //! | [`QuotaEnforcer`] | cgroup v1 or v2 `cpu`, fair-class quota | none: a cap and a weight |
 //!
@@ -21,6 +22,7 @@ mod groups;
 mod placement;
 mod quota;
 mod rtgroup;
+pub mod scx;
 mod supply;
 
 pub use enforcer::{Enforcer, enforcer};
@@ -30,4 +32,5 @@ pub use groups::{GROUP_PREFIX, group_name};
 pub use placement::Placement;
 pub use quota::QuotaEnforcer;
 pub use rtgroup::Rtgroup;
+pub use scx::{ScxEnforcer, ScxError};
 pub use supply::Supply;

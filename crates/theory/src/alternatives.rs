@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 
 use evenkeel_model::{Bandwidth, CpuIndex, CpuSet, PERIOD_MAX, PERIOD_MIN, Reservation, Span};
 
-use crate::flatten::share_in_parent;
-use crate::granularity::in_whole_microseconds;
+use crate::granularity::Grain;
 use crate::rtgroup::{touched, with};
+use crate::search::largest;
 use crate::verdict::Change;
 use crate::{Limits, Nested};
 
@@ -51,6 +51,8 @@ pub(crate) struct Search<'a> {
     pub asked: &'a Nested,
     /// The host.
     pub limits: &'a Limits,
+    /// How finely the enforcer is told times.
+    pub grain: Grain,
     /// The test.
     pub fits: Test<'a>,
 }
@@ -160,12 +162,11 @@ impl Search<'_> {
     fn grow_parent(&self) -> Option<Change> {
         let parent_name = self.asked.parent.as_ref()?;
         let parent = self.existing.iter().find(|capsule| capsule.held.name == *parent_name)?;
-        let from = in_whole_microseconds(parent.held.reservation);
+        let from = self.grain.written(parent.held.reservation);
         let after = with(self.existing, &[self.asked]);
-        let children = after.iter().filter(|capsule| capsule.parent.as_ref() == Some(parent_name));
-        let needed = children.fold(Span::ZERO, |sum, child| {
-            sum + share_in_parent(in_whole_microseconds(child.held.reservation), from)
-        });
+        let children: Vec<&Nested> =
+            after.iter().filter(|capsule| capsule.parent.as_ref() == Some(parent_name)).collect();
+        let needed = self.needed(&children, from);
         if needed <= from.budget() {
             return None;
         }
@@ -176,6 +177,23 @@ impl Search<'_> {
             from,
             to,
         })
+    }
+
+    /// What `children` need of each period of `parent`: all together where one budget serves all
+    /// CPUs, else those of the CPU that needs most.
+    fn needed(&self, children: &[&Nested], parent: Reservation) -> Span {
+        let share = |child: &&Nested| self.grain.share(child.held.reservation, parent);
+        let sum = |cpu: Option<CpuIndex>| {
+            let there = |child: &&&Nested| cpu.is_none_or(|cpu| child.held.cpus.contains(cpu));
+            children.iter().filter(there).map(share).fold(Span::ZERO, |sum, part| sum + part)
+        };
+        match self.grain {
+            Grain::Microsecond => sum(None),
+            Grain::Nanosecond => {
+                let cpus = children.iter().flat_map(|child| child.held.cpus.iter());
+                cpus.map(|cpu| sum(Some(cpu))).max().unwrap_or(Span::ZERO)
+            }
+        }
     }
 
     /// As asked, once one other capsule holds less; those that give up least first.
@@ -190,14 +208,14 @@ impl Search<'_> {
 
     /// The most that `other` could keep, and what it gives up.
     fn shrink(&self, other: &Nested) -> Option<(Bandwidth, Change)> {
-        let from = in_whole_microseconds(other.held.reservation);
+        let from = self.grain.written(other.held.reservation);
         let with_us = |us| Reservation::new(Span::from_us(us), from.period()).ok();
         let fits = |us| {
             let shrunk = with_us(us).map(|reservation| with_reservation(other, reservation));
             shrunk.is_some_and(|shrunk| self.tried(&[self.asked, &shrunk]))
         };
         let all = from.budget().as_us();
-        let us = largest((all / SHRINK_KEEPS_PART).max(1), all - 1, fits)?;
+        let us = largest((all / SHRINK_KEEPS_PART).max(1), all.saturating_sub(1), fits)?;
         let to = with_us(us)?;
         let given_up = Bandwidth::of(from.budget() - to.budget(), from.period());
         Some((given_up, Change::Shrink { name: other.held.name.clone(), from, to }))
@@ -209,25 +227,6 @@ fn with_reservation(capsule: &Nested, reservation: Reservation) -> Nested {
     let mut changed = capsule.clone();
     changed.held.reservation = reservation;
     changed
-}
-
-/// The largest number from `low` to `high` that `fits`, if `low` does, where whatever is below a
-/// number that fits also fits. Bisection: at most 64 steps.
-fn largest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
-    if low > high || !fits(low) {
-        return None;
-    }
-    let (mut good, mut rest) = (low, high);
-    // Invariant: `good` fits, everything above `rest` does not or was not asked for.
-    while good < rest {
-        let middle = good + (rest - good).div_ceil(2);
-        if fits(middle) {
-            good = middle;
-        } else {
-            rest = middle - 1;
-        }
-    }
-    Some(good)
 }
 
 /// Whether `period` lies within the factor that is worth offering.
@@ -249,15 +248,6 @@ fn nearer(asked: Span, a: Span, b: Span) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bisection_finds_the_edge_and_nothing_beyond() {
-        for edge in 1..=20 {
-            assert_eq!(largest(1, 20, |n| n <= edge), Some(edge));
-        }
-        assert_eq!(largest(5, 20, |n| n <= 4), None);
-        assert_eq!(largest(5, 4, |_| true), None);
-    }
 
     #[test]
     fn nearness_is_a_ratio() {

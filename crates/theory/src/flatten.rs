@@ -14,13 +14,17 @@
 //! This is what HCBS does (kernel patch series v6, sched-rt-group.rst): own bandwidth = group − Σ
 //! children. Totals are kept: own part and children's parts add up to Q, exactly.
 
+mod per_cpu;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::{CapsuleName, CpuSet, Reservation, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::granularity::{MICROSECOND_NS, in_whole_microseconds};
+use crate::granularity::{Grain, in_whole_microseconds};
 use crate::{Held, rate_monotonic_order};
+
+pub use per_cpu::flatten_per_cpu;
 
 /// A capsule, and the capsule whose reservation its own comes out of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,16 +90,6 @@ pub enum FlattenError {
     },
 }
 
-/// What a child takes out of each period of its parent: ⌈q·P/p⌉ in whole microseconds, rounded
-/// against the parent's own part, since child and parent are the same asker.
-pub(crate) fn share_in_parent(child: Reservation, parent: Reservation) -> Span {
-    let numerator = u128::from(child.budget().as_ns()) * u128::from(parent.period().as_ns());
-    let denominator = u128::from(child.period().as_ns()) * u128::from(MICROSECOND_NS);
-    // q <= p, so the share is at most the parent's period plus a microsecond: it fits 64 bits.
-    let us = u64::try_from(numerator.div_ceil(denominator)).expect("q/p <= 1 of a period");
-    Span::from_us(us)
-}
-
 /// The servers of nested capsules: each capsule's own part, in whole microseconds (see
 /// [`in_whole_microseconds`]), by rate-monotonic priority. A parent whose children take all of it
 /// has no own part and is left out: no thread can be attached to it.
@@ -108,10 +102,8 @@ pub fn flatten(capsules: &[Nested]) -> Result<Vec<Held>, FlattenError> {
     for child in capsules {
         let Some(parent_name) = &child.parent else { continue };
         let parent = check_parent(child, parent_name, &by_name)?;
-        let share = share_in_parent(
-            in_whole_microseconds(child.held.reservation),
-            in_whole_microseconds(parent.held.reservation),
-        );
+        let whole = in_whole_microseconds(parent.held.reservation);
+        let share = Grain::Microsecond.share(child.held.reservation, whole);
         let sum = needed.entry(parent_name).or_default();
         *sum = *sum + share;
     }

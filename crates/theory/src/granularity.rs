@@ -27,6 +27,39 @@ pub fn in_whole_microseconds(asked: Reservation) -> Reservation {
     Reservation::new(budget, period).expect("rounding to microseconds keeps a reservation valid")
 }
 
+/// The grain in which an enforcer is told times, and whether each CPU is told its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grain {
+    /// Whole microseconds, one budget for all CPUs of a capsule: the kernel's files.
+    Microsecond,
+    /// Nanoseconds, a budget for each CPU: the maps of a sched_ext scheduler.
+    Nanosecond,
+}
+
+impl Grain {
+    /// What is written for `asked`.
+    pub fn written(self, asked: Reservation) -> Reservation {
+        match self {
+            Grain::Microsecond => in_whole_microseconds(asked),
+            Grain::Nanosecond => asked,
+        }
+    }
+
+    /// What a child takes out of each period of its parent: ⌈q·P/p⌉ in whole units of the grain,
+    /// rounded against the parent's own part, since child and parent are the same asker.
+    pub fn share(self, child: Reservation, parent: Reservation) -> Span {
+        let (child, unit) = match self {
+            Grain::Microsecond => (in_whole_microseconds(child), MICROSECOND_NS),
+            Grain::Nanosecond => (child, 1),
+        };
+        let numerator = u128::from(child.budget().as_ns()) * u128::from(parent.period().as_ns());
+        let denominator = u128::from(child.period().as_ns()) * u128::from(unit);
+        // q <= p, so the share is at most the parent's period plus one unit: it fits 64 bits.
+        let units = u64::try_from(numerator.div_ceil(denominator)).expect("q/p <= 1 of a period");
+        Span::from_ns(units.saturating_mul(unit))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use evenkeel_model::PERIOD_MIN;

@@ -5,6 +5,7 @@
 use evenkeel_model::{Bandwidth, CpuIndex, CpuSet, EnforcerKind, Span};
 
 use crate::alternatives::{Search, smallest_changes};
+use crate::granularity::Grain;
 use crate::verdict::{CpuVerdict, Holder, Note, Reason, Verdict};
 use crate::{Held, Limits, Nested, Request, in_whole_microseconds, rate_monotonic_order};
 
@@ -45,6 +46,7 @@ pub fn admit_quota(existing: &[Held], asked: &Request, limits: &Limits) -> Verdi
         existing: &existing,
         asked: &nested,
         limits,
+        grain: Grain::Microsecond,
         fits: &|set, _| set.iter().all(|c| c.held.name != *name || in_range(&c.held)),
     };
     let reason = Reason::QuotaOutOfRange {

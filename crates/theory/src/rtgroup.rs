@@ -18,11 +18,10 @@ mod facts;
 use evenkeel_model::{BANDS_MAX, Bandwidth, CapsuleName, CpuIndex, CpuSet, EnforcerKind};
 
 use crate::alternatives::{Search, smallest_changes};
-use crate::flatten::share_in_parent;
+use crate::granularity::Grain;
 use crate::verdict::{Reason, Verdict};
 use crate::{
     FlattenError, Held, Limits, Nested, NestedRequest, Request, deferrable_response_time, flatten,
-    in_whole_microseconds,
 };
 
 /// How many periods ahead a verdict looks for the time when a late server would have its budget.
@@ -79,7 +78,7 @@ pub fn admit_rtgroup_nested(
             (flat, Vec::new())
         }
         Ok(flat) => {
-            let reasons = facts::refusals(&flat, &unchanged, name, &touched, limits);
+            let reasons = facts::refusals(&flat, &unchanged, Some(name), &touched, limits);
             (flat, reasons)
         }
         Err(error) => (unchanged.clone(), vec![parent_exceeded(error, &after, name)?]),
@@ -97,6 +96,7 @@ pub fn admit_rtgroup_nested(
         existing,
         asked: &asked.nested,
         limits,
+        grain: Grain::Microsecond,
         fits: &|set, cpus| fits(set, cpus, limits),
     };
     Ok(Verdict {
@@ -110,6 +110,22 @@ pub fn admit_rtgroup_nested(
         smallest_change: if admitted { Vec::new() } else { smallest_changes(&search) },
         reasons,
     })
+}
+
+/// Why `asked` would be refused beside `existing`, capsules that have no parents; empty where it
+/// would not be.
+pub(crate) fn refusals(existing: &[Held], asked: &Held, limits: &Limits) -> Vec<Reason> {
+    let tops: Vec<Nested> = existing.iter().cloned().map(Nested::top).collect();
+    let after = with(&tops, &[&Nested::top(asked.clone())]);
+    // Names are unique and nobody has a parent, so there is nothing that would not be flat.
+    let flat = |set: &[Nested]| flatten(set).unwrap_or_default();
+    facts::refusals(&flat(&after), &flat(&tops), Some(&asked.name), &asked.cpus, limits)
+}
+
+/// Why the servers `flat`, as they are, could miss their guarantees; empty where none can.
+pub(crate) fn set_refusals(flat: &[Held], limits: &Limits) -> Vec<Reason> {
+    let cpus: CpuSet = flat.iter().flat_map(|held| held.cpus.iter()).collect();
+    facts::refusals(flat, &[], None, &cpus, limits)
 }
 
 /// `existing`, with `changed` in the place of those of the same name, or added.
@@ -162,7 +178,7 @@ fn parent_exceeded(
     // Children other than the one that asks were admitted before, so they fit by themselves.
     let own = after.iter().find(|c| c.held.name == *asked && c.parent.as_ref() == Some(&parent));
     let left = own.map(|child| {
-        let share = share_in_parent(in_whole_microseconds(child.held.reservation), reservation);
+        let share = Grain::Microsecond.share(child.held.reservation, reservation);
         reservation.budget().saturating_sub(needed.saturating_sub(share))
     });
     Ok(Reason::ParentExceeded { parent, reservation, needed, left })

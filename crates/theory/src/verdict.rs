@@ -127,6 +127,26 @@ pub enum Reason {
         /// Who holds it, largest part first.
         holders: Vec<HostHolder>,
     },
+    /// The servers of a CPU would take more of it than capsules may have.
+    CpuSumExceeded {
+        /// Where.
+        cpus: CpuSet,
+        /// What the request adds on each.
+        #[serde(rename = "adds_ppb")]
+        adds: Bandwidth,
+        /// What capsules may have of one CPU: all but the floor for best effort and what outranks
+        /// them.
+        #[serde(rename = "limit_ppb")]
+        limit: Bandwidth,
+        /// What outranks them.
+        #[serde(rename = "foreign_ppb")]
+        foreign: Bandwidth,
+        /// What is left on each without the request.
+        #[serde(rename = "left_ppb")]
+        left: Bandwidth,
+        /// Who holds it, largest part first.
+        holders: Vec<HostHolder>,
+    },
     /// All bands of priorities are taken, but for the one that stays free.
     NoBandLeft {
         /// How many capsules have room.
@@ -245,6 +265,12 @@ pub enum Note {
         /// Their part of the sum.
         #[serde(rename = "bandwidth_ppb")]
         bandwidth: Bandwidth,
+    },
+    /// Other scheduling classes run first.
+    Outranked {
+        /// What was counted for them on every CPU.
+        #[serde(rename = "foreign_ppb")]
+        foreign: Bandwidth,
     },
     /// The enforcer caps and promises nothing.
     NoGuarantee,

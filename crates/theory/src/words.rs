@@ -5,6 +5,8 @@
 //! Figures are rounded for reading (`46.7 %`); the data they come from is exact.
 
 mod change;
+mod check_note;
+mod misfit;
 mod note;
 mod reason;
 
@@ -111,8 +113,9 @@ impl Verdict {
 
     /// One CPU, or several of equal content.
     fn table(&self, cpus: &CpuSet, cpu: &CpuVerdict) -> Vec<String> {
-        let guaranteed = self.enforcer == EnforcerKind::Rtgroup;
-        let up_to = if guaranteed { "up to " } else { "" };
+        let guaranteed = self.enforcer != EnforcerKind::Quota;
+        // Response times may allow less than the sum; by deadlines the sum is all.
+        let up_to = if self.enforcer == EnforcerKind::Rtgroup { "up to " } else { "" };
         let mut lines = vec![format!("{}: {up_to}{} left", title(cpus), cpu.left)];
         if cpu.holders.is_empty() {
             return lines;

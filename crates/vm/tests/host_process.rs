@@ -22,7 +22,10 @@ impl Shell {
         let shell = Shell(child.expect("'sh' is everywhere"));
         fixture::wait_for("the shell's child", || {
             let children = process::children(shell.pid()).unwrap_or_default();
-            let named = |pid: &Pid| process::cmdline(*pid).is_ok_and(|args| args[0] == "sleep");
+            let named = |pid: &Pid| {
+                process::cmdline(*pid)
+                    .is_ok_and(|args| args.first().is_some_and(|word| word == "sleep"))
+            };
             children.iter().find(|pid| named(pid)).copied()
         });
         shell

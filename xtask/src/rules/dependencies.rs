@@ -3,7 +3,7 @@
 //! `[workspace.dependencies]`, directly above it. Our own crates explain themselves. No `scx_*` crate
 //! is linked, however deep (GPL-2.0-only; cargo-deny knows names, not patterns).
 
-use crate::tree::Tree;
+use crate::tree::{SourceFile, Tree};
 use crate::violation::Violation;
 
 const RULE: &str = "dependencies";
@@ -11,7 +11,11 @@ const RULE: &str = "dependencies";
 /// Dependencies without a sentence, versions that bypass the workspace's table, banned crates.
 pub fn check(tree: &Tree) -> Vec<Violation> {
     let mut found = tree.get("Cargo.toml").map_or(Vec::new(), |root| sentences(&root.text));
-    let manifests = tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml"));
+    let is_member = |file: &&SourceFile| {
+        // A fuzz crate needs nightly Rust, so it is a workspace of its own and no member of ours.
+        file.path.ends_with("/Cargo.toml") && !file.text.lines().any(|line| line == "[workspace]")
+    };
+    let manifests = tree.files.iter().filter(is_member);
     found.extend(manifests.flat_map(|file| bypasses(&file.path, &file.text)));
     found.extend(tree.get("Cargo.lock").map_or(Vec::new(), |lock| schedulers(&lock.text)));
     found
@@ -92,7 +96,10 @@ mod tests {
                       libc = \"0.2\"\nclap = { workspace = true, features = [] }\n\
                       [dev-dependencies]\nproptest = { version = \"1\" }\n[lints]\nworkspace = true\n";
         assert_eq!(lines("crates/a/Cargo.toml", member), [5, 8]);
+        let own = format!("{member}[workspace]\n");
+        assert_eq!(lines("crates/a/fuzz/Cargo.toml", &own), Vec::<usize>::new());
     }
+
     #[test]
     fn crates_of_the_scx_project_are_found() {
         let lock = "[[package]]\nname = \"serde\"\n\n[[package]]\nname = \"scx_new\"\n";

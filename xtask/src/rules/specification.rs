@@ -11,8 +11,10 @@
 //! * `` `package::path::test_name` ``: a function under a `#[test]` or in a `proptest!` of that
 //!   package, in the module or integration test that `path` names (any part of it may be left
 //!   out);
+//! * `` `bench:name` ``: the rows of `cargo xtask bench-name`;
 //! * `` `lab:experiment` ``: a measurement of the lab, found by its name as a string or file name
-//!   in the lab's sources.
+//!   in the lab's sources;
+//! * `` `vm:measurement` ``: a measurement of the bench in a virtual machine, found the same way.
 //!
 //! Numbers begin with one and have no gaps; a promise that goes leaves its number behind as a row
 //! whose promise is `withdrawn`.
@@ -71,9 +73,27 @@ fn enforcer(tree: &Tree, name: &str) -> Option<String> {
             "'{name}' is neither a quoted test, nor a lab experiment, nor pending"
         ));
     };
+    if let Some(benchmark) = inner.strip_prefix("bench:") {
+        let (file, directory) =
+            (format!("xtask/src/bench_{benchmark}.rs"), format!("xtask/src/bench_{benchmark}/"));
+        // A benchmark whose rows are a crate's own has no file here, only its verb.
+        let verb = format!("\"bench-{benchmark}\"");
+        let exists = tree.files.iter().any(|f| {
+            f.path == file
+                || f.path.starts_with(&directory)
+                || (f.path == "xtask/src/main.rs" && f.text.contains(&verb))
+        });
+        return (!exists).then(|| format!("there is no benchmark 'bench-{benchmark}'"));
+    }
     if let Some(experiment) = inner.strip_prefix("lab:") {
-        let exists = tree.files.iter().any(|file| names_experiment(file, experiment));
+        let exists = tree.files.iter().any(|f| names_experiment(f, "crates/lab/src/", experiment));
         return (!exists).then(|| format!("the lab has no experiment '{experiment}'"));
+    }
+    if let Some(measurement) = inner.strip_prefix("vm:") {
+        let place = "crates/bench/src/experiment/";
+        let exists = tree.files.iter().any(|f| names_experiment(f, place, measurement));
+        return (!exists)
+            .then(|| format!("the virtual machine has no measurement '{measurement}'"));
     }
     let parts: Vec<&str> = inner.split("::").collect();
     let [package, path @ .., test] = parts.as_slice() else {
@@ -120,11 +140,11 @@ fn has_test(file: &SourceFile, name: &str) -> bool {
     })
 }
 
-/// Whether `file` is where the lab has `experiment`.
-fn names_experiment(file: &SourceFile, experiment: &str) -> bool {
-    let in_lab = file.path.starts_with("crates/lab/src/") && file.is_rust();
+/// Whether `file`, below `place`, is where `experiment` is.
+fn names_experiment(file: &SourceFile, place: &str, experiment: &str) -> bool {
+    let in_place = file.path.starts_with(place) && file.is_rust();
     let stem = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
-    in_lab
+    in_place
         && (stem.rsplit('/').next() == Some(experiment)
             || file.text.contains(&format!("\"{experiment}\"")))
 }
@@ -145,7 +165,9 @@ mod tests {
                 ),
             ),
             ("crates/theory/src/response.rs", TESTS),
+            ("xtask/src/bench_model/mod.rs", ""),
             ("crates/lab/src/experiment/share.rs", "const NAME: &str = \"accuracy\";"),
+            ("crates/bench/src/experiment/soak.rs", ""),
         ]);
         check(&tree).into_iter().map(|violation| violation.what).collect()
     }
@@ -154,9 +176,9 @@ mod tests {
     fn what_exists_passes() {
         let rows = "| S1 | a | 1 | `evenkeel-theory::response::tests::it_holds` |\n\
                     | S2 | b | 2 | `lab:share`, `lab:accuracy` |\n\
-                    | S3 | c | - | pending |\n\
+                    | S3 | c | - | `bench:model` |\n\
                     | S4 | withdrawn | | |\n\
-                    | S5 | d | 1 | `evenkeel_theory::it_holds` |\n";
+                    | S5 | d | 1 | `evenkeel_theory::it_holds`, `vm:soak` |\n";
         assert_eq!(complaints(rows), Vec::<String>::new());
     }
 
@@ -166,7 +188,9 @@ mod tests {
             ("`evenkeel-theory::response::helper`", "there is no test"),
             ("`evenkeel-theory::supply::it_holds`", "there is no test"),
             ("`evenkeel-model::it_holds`", "there is no test"),
+            ("`bench:mode`", "there is no benchmark"),
             ("`lab:nothing`", "the lab has no experiment"),
+            ("`vm:share`", "the virtual machine has no measurement"),
             ("it_holds", "neither a quoted test"),
             ("`it_holds`", "not of the form"),
             ("", "neither a quoted test"),

@@ -44,6 +44,8 @@ pub enum EnforcerWord {
     /// The strongest that gives a guarantee
     #[default]
     Auto,
+    /// Our sched_ext scheduler
+    Scx,
     /// Real-time groups
     Rtgroup,
     /// Fair-class quota: a cap, no guarantee
@@ -54,6 +56,7 @@ impl From<EnforcerWord> for EnforcerChoice {
     fn from(word: EnforcerWord) -> EnforcerChoice {
         match word {
             EnforcerWord::Auto => EnforcerChoice::Auto,
+            EnforcerWord::Scx => EnforcerChoice::Scx,
             EnforcerWord::Rtgroup => EnforcerChoice::Rtgroup,
             EnforcerWord::Quota => EnforcerChoice::Quota,
         }

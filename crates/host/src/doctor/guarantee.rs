@@ -2,6 +2,8 @@
 //! What each enforcer guarantees on this host, in a sentence.
 
 use evenkeel_model::{EnforcerKind, Span};
+use evenkeel_sched::ScxError;
+use evenkeel_sched::scx::running::{self, Running};
 use serde::Serialize;
 
 use super::rt_ceiling::RtBudget;
@@ -26,7 +28,25 @@ pub(super) fn summarise(
     budget: Option<&RtBudget>,
     tick: Option<Span>,
 ) -> Vec<Guarantee> {
-    vec![rtgroup(layout, budget, tick), quota(layout)]
+    vec![scx(&running::look()), rtgroup(layout, budget, tick), quota(layout)]
+}
+
+fn scx(found: &Result<Running, ScxError>) -> Guarantee {
+    let hard = "a budget in every period on each CPU and no more, to within some microseconds that \
+                the next period repays; earliest deadline first";
+    let (available, says) = match found {
+        Ok(Running::Ours) => (true, format!("{hard}; our scheduler runs")),
+        Ok(Running::Nothing) => {
+            (true, format!("{hard}; our scheduler is loaded with the first capsule"))
+        }
+        Ok(Running::Foreign(name)) => (
+            false,
+            format!("the sched_ext scheduler '{name}' is loaded, whose place we do not take"),
+        ),
+        Ok(Running::Impossible(why)) => (false, why.clone()),
+        Err(error) => (false, error.to_string()),
+    };
+    Guarantee { enforcer: EnforcerKind::Scx, available, hard: true, says }
 }
 
 fn rtgroup(layout: &Layout, budget: Option<&RtBudget>, tick: Option<Span>) -> Guarantee {

@@ -200,8 +200,12 @@ mod tests {
         wait(100);
         assert_eq!(flow.counters().unwrap().bytes_acked, first.bytes_acked, "drained and quiet");
         flow.resume();
-        wait(50);
-        assert!(flow.counters().unwrap().bytes_acked > first.bytes_acked);
+        // On a busy host the sink gets its turn late.
+        let more = (0..100).any(|_| {
+            wait(50);
+            flow.counters().unwrap().bytes_acked > first.bytes_acked
+        });
+        assert!(more, "{first:?}");
         drop(flow);
         assert!(sink.join().unwrap() > first.bytes_acked);
     }

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::network::{Network, Population, StationPlan};
+use super::network::{Client, Network, Population, StationPlan};
 use super::state::State;
 
 /// Clients of a station up to which pairs are examined: beyond it one pair hardly matters.
@@ -26,7 +26,8 @@ pub(super) fn sources(network: &Network, state: &State) -> Sources {
         position[e] = i;
     }
     for (t, task) in network.tasks.iter().enumerate() {
-        if task.population == Population::Open {
+        // A thread that forks is blocked on several paths at once.
+        if task.population == Population::Open || task.strands > 1 {
             continue;
         }
         let mut open: BTreeMap<usize, f64> =
@@ -35,10 +36,14 @@ pub(super) fn sources(network: &Network, state: &State) -> Sources {
             let e = network.order[at];
             let own = network.entries[e].task == t;
             out[e].push((t, flow));
-            let phases = &network.entries[e].phases;
-            let phases = if own { &phases[..] } else { &phases[..1] };
-            for target in phases.iter().flat_map(|p| &p.targets).filter(|t| t.waits) {
-                *open.entry(position[target.entry]).or_insert(0.0) += flow * target.mean;
+            if network.tasks[network.entries[e].task].strands > 1 {
+                continue;
+            }
+            for phase in network.entries[e].phases.iter().filter(|p| own || !p.later) {
+                for target in phase.targets.iter().filter(|t| t.waits) {
+                    let calls = flow * phase.visits * target.mean;
+                    *open.entry(position[target.entry]).or_insert(0.0) += calls;
+                }
             }
         }
     }
@@ -64,10 +69,15 @@ pub(super) fn matrix(
             let (mut total, mut by_source) = (0.0, HashMap::new());
             for u in &client.uses {
                 let phase = &network.entries[u.entry].phases[u.phase];
-                let mean = u.target.map_or(phase.slices, |k| phase.targets[k].mean);
+                let each = u.target.map_or(phase.slices, |k| phase.targets[k].mean);
+                let mean = phase.visits * each;
                 total += state.rates[u.entry] * mean;
+                let own = network.entries[u.entry].task == client.task;
+                if network.tasks[client.task].strands > 1 || !own {
+                    continue;
+                }
                 for &(source, flow) in &sources[u.entry] {
-                    if u.phase == 0 || source == client.task {
+                    if !phase.later || source == client.task {
                         *by_source.entry(source).or_insert(0.0) += flow * mean;
                     }
                 }
@@ -79,8 +89,11 @@ pub(super) fn matrix(
     let mut out = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..n {
-            if i != j && station.closed[i].task != station.closed[j].task {
+            let (a, b) = (&station.closed[i], &station.closed[j]);
+            if a.task != b.task {
                 out[i * n + j] = hidden(network, &parts[i], &parts[j]);
+            } else if a.strand != b.strand {
+                out[i * n + j] = 1.0 - beside(network, state, a, b);
             }
         }
     }
@@ -89,6 +102,27 @@ pub(super) fn matrix(
     }
     let open = !station.open.is_empty() || !station.arrivals.is_empty();
     (out, if open { f64::INFINITY } else { threads(network, &parts) })
+}
+
+/// Part of the mean number of `b` that an arrival of `a` meets, of another strand of the same
+/// threads (Mak and Lundstrom, "Predicting performance of parallel computations", IEEE TPDS 1(3)
+/// 1990): the strands of other threads as on average, those of its own thread for the part of the
+/// time of `a` in which `b` runs too, and then as often as `b` is there while it runs.
+fn beside(network: &Network, state: &State, a: &Client, b: &Client) -> f64 {
+    let t = a.task;
+    let (Population::Closed(threads), rate) =
+        (network.tasks[t].population, state.task_rate(network, t))
+    else {
+        return 1.0;
+    };
+    let of = |client: &Client| state.strand(network, t, client.strand);
+    let (time_a, time_b) = (of(a), of(b));
+    if time_a <= 0.0 || time_b <= 0.0 || rate <= 0.0 {
+        return 1.0;
+    }
+    let cycle = threads / rate;
+    let own = cycle * state.overlap(network, t, a.strand, b.strand) / (time_a * time_b);
+    ((threads - 1.0).max(0.0) + own) / threads
 }
 
 /// Threads of the reference tasks that all clients' requests stem from.

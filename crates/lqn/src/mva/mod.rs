@@ -18,13 +18,16 @@ mod multiserver;
 mod network;
 mod overtaking;
 mod result;
+mod second_phase;
 mod state;
 mod station;
 mod submodel;
 
+use std::collections::BTreeMap;
+
 use network::{Client, Network, Population, Server, StationPlan};
 use state::{State, Wait};
-use submodel::{Chain, Load, Station, Submodel, Visit, Waits};
+use submodel::{Chain, Load, Order, Station, Submodel, Visit, Waits};
 
 use crate::error::{Element, ElementKind};
 use crate::model::Model;
@@ -90,18 +93,21 @@ pub fn solve(model: &Model, options: &Options) -> Result<Results, MvaError> {
     if !(options.under_relaxation > 0.0 && options.under_relaxation <= 1.0) {
         return Err(MvaError::Options("under-relaxation must be above 0 and at most 1"));
     }
-    let network = Network::new(model);
-    let mut solver = Solver {
-        model,
-        state: State::new(&network),
-        loads: vec![None; network.submodels.len()],
-        stretches: vec![Vec::new(); network.stations.len()],
-        sources: Vec::new(),
-        network,
-    };
-    let iterations = solver.run(options)?;
-    solver.stable()?;
-    Ok(result::results(model, &solver.network, &solver.state, iterations))
+    if let Some(flat) = &model.flat {
+        return solve(&flat.model, options).map(|r| flat.fold(model, &r));
+    }
+    let mut solver = Solver::new(model, true);
+    match solver.solved(options) {
+        // The wait of a station that is too full grows without end here, and loads above it with
+        // it: without it the loads are those that are asked for.
+        Err(unstable @ MvaError::Unstable { .. }) => {
+            match Solver::new(model, false).solved(options) {
+                Err(plain @ MvaError::Unstable { .. }) => Err(plain),
+                _ => Err(unstable),
+            }
+        }
+        solved => solved,
+    }
 }
 
 struct Solver<'a> {
@@ -113,19 +119,57 @@ struct Solver<'a> {
     /// Loads of each submodel's last solution: where the next one starts.
     loads: Vec<Option<Vec<Load>>>,
     sources: interlock::Sources,
+    /// Per station: the last wait found for second phases, and what for.
+    seconds: Vec<Option<(second_phase::Inputs, f64)>>,
+    /// Per station: wait beyond what the layer says, without which it would serve more than it can.
+    excess: Vec<f64>,
+    /// Whether there is such a thing.
+    bounded: bool,
+    /// Per station: [`Solver::met`], and whether it still follows the waits.
+    mets: Vec<Vec<f64>>,
+    bounds_move: bool,
 }
 
 /// Interlocked flows and the competition of threads depend little on the last digits of the waits:
 /// after so many iterations they stand.
 const INTERLOCK_ITERATIONS: u32 = 30;
+/// Clients of a station up to which pairs are looked at.
+const MET_CLIENTS_MAX: usize = 48;
 /// Iterations after which waits that do not settle are damped more.
 const PATIENCE: u32 = 20;
 /// Where a bound takes hold and lets go in turn, the last digits never settle. After so many
 /// iterations the criterion of LQNS is enough: a change of 1e-5.
 const PATIENCE_MAX: u32 = 400;
 const NEAR: f64 = 1e-5;
+/// And after twice as many, what nobody can read off a table.
+const NEAR_ENOUGH: f64 = 1e-4;
+/// Iterations after which the bounds on who meets whom stand.
+const MET_ITERATIONS: u32 = 60;
 
-impl Solver<'_> {
+impl<'a> Solver<'a> {
+    fn new(model: &'a Model, bounded: bool) -> Self {
+        let network = Network::new(model);
+        Self {
+            model,
+            state: State::new(&network),
+            loads: vec![None; network.submodels.len()],
+            stretches: vec![Vec::new(); network.stations.len()],
+            sources: Vec::new(),
+            seconds: vec![None; network.stations.len()],
+            excess: vec![0.0; network.stations.len()],
+            bounded,
+            mets: vec![Vec::new(); network.stations.len()],
+            bounds_move: true,
+            network,
+        }
+    }
+
+    fn solved(&mut self, options: &Options) -> Result<Results, MvaError> {
+        let iterations = self.run(options)?;
+        self.stable()?;
+        Ok(result::results(self.model, &self.network, &self.state, iterations))
+    }
+
     fn run(&mut self, options: &Options) -> Result<u32, MvaError> {
         let mut weight = options.under_relaxation;
         let mut before = self.utilizations();
@@ -135,6 +179,7 @@ impl Solver<'_> {
                 self.sources = interlock::sources(&self.network, &self.state);
                 self.stretch();
             }
+            self.bounds_move = iteration <= MET_ITERATIONS;
             for s in 0..self.network.submodels.len() {
                 self.layer(s, if iteration == 1 { 1.0 } else { weight });
             }
@@ -143,7 +188,8 @@ impl Solver<'_> {
             let change = before.iter().zip(&after).map(|(a, b)| (a - b).abs() / b.max(1.0));
             let change = change.fold(0.0, f64::max);
             // Damped steps are short also far from the solution.
-            let near = change < NEAR && iteration > PATIENCE_MAX;
+            let near = (change < NEAR && iteration > PATIENCE_MAX)
+                || (change < NEAR_ENOUGH && iteration > 2 * PATIENCE_MAX);
             if near || (change < options.convergence * weight && iteration > 2) {
                 return Ok(iteration);
             }
@@ -242,22 +288,16 @@ impl Solver<'_> {
             if task.reference && (rate <= 0.0 || !rate.is_finite()) {
                 return Err(MvaError::Instant(self.element(Server::Task(t))));
             }
-            let open: f64 = task.entries.iter().map(|&e| s.open_rates[e]).sum();
-            if let Some(threads) = task.threads.filter(|_| open > 0.0) {
-                self.room(Server::Task(t), s.utilization(n, t), f64::from(threads))?;
-            }
         }
+        // Closed flows take what open ones leave.
         for station in &n.stations {
-            if let Server::Processor(_) = station.server
-                && !station.open.is_empty()
-            {
-                let load: f64 = station
-                    .closed
-                    .iter()
-                    .chain(&station.open)
-                    .flat_map(|c| &c.uses)
-                    .map(|u| s.rates[u.entry] * n.entries[u.entry].phases[u.phase].demand)
-                    .sum();
+            let arrivals = match station.server {
+                Server::Task(t) => self.arrivals(station, t),
+                Server::Processor(_) => Vec::new(),
+            };
+            let open = station.open.iter().map(|c| self.visit(c, 1.0)).chain(arrivals);
+            let load: f64 = open.map(|v| v.visits * v.service).sum();
+            if load > 0.0 {
                 self.room(station.server, load, station.servers)?;
             }
         }
@@ -276,19 +316,27 @@ impl Solver<'_> {
     fn layer(&mut self, index: usize, weight: f64) {
         let plans: Vec<usize> = self.network.submodels[index].clone();
         let mut submodel = Submodel::default();
-        let mut tasks: Vec<usize> = Vec::new();
+        let mut chains: Vec<(usize, usize)> = Vec::new();
         for &plan in &plans {
-            let mut station = self.station(&self.network.stations[plan], &mut tasks);
+            let mut station = self.station(&self.network.stations[plan], &mut chains);
+            if self.bounds_move {
+                self.mets[plan] = self.met(&self.network.stations[plan], &station.closed);
+            }
+            station.met.clone_from(&self.mets[plan]);
             station.stretch.clone_from(&self.stretches[plan]);
+            self.second_phases(plan, &mut station);
+            self.capacity(plan, &station, weight);
             submodel.stations.push(station);
         }
-        let mut inside = vec![0.0; tasks.len()];
+        let mut inside = vec![0.0; chains.len()];
         for (station, &plan) in submodel.stations.iter().zip(&plans) {
             for (v, client) in station.closed.iter().zip(&self.network.stations[plan].closed) {
-                inside[v.chain] += v.visits * (v.reply + self.wait_now(client).mean);
+                // What the layer does not know of counts as time outside it.
+                let known = (self.wait_now(client).mean - self.excess[plan]).max(0.0);
+                inside[v.chain] += v.visits * (v.reply + known);
             }
         }
-        for (&t, inside) in tasks.iter().zip(inside) {
+        for (&(t, _), inside) in chains.iter().zip(inside) {
             submodel.chains.push(self.chain(t, inside));
         }
         let submodels = self.network.submodels.len();
@@ -299,6 +347,75 @@ impl Solver<'_> {
         };
         self.take(&plans, &submodel, &waits, &loads, weight);
         self.loads[index] = Some(loads);
+    }
+
+    /// Where several threads go on after the reply, the wait follows from a Markov chain. (With one
+    /// thread the recursion and the probability of overtaking know more about each caller.)
+    fn second_phases(&mut self, plan: usize, station: &mut Station) {
+        let is_task = matches!(self.network.stations[plan].server, Server::Task(_));
+        let queues = station.order == Order::Fcfs && station.open.is_empty();
+        if !is_task || !queues || station.servers < 2.0 {
+            return;
+        }
+        let (mut rate, mut waits, mut first, mut service) = (0.0, 0.0, 0.0, 0.0);
+        // Per chain: its flow and its threads.
+        let mut callers: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for (v, client) in station.closed.iter().zip(&self.network.stations[plan].closed) {
+            let x = self.state.task_rate(&self.network, client.task) * v.visits;
+            rate += x;
+            waits += x * self.wait_now(client).mean;
+            first += x * v.reply;
+            service += x * v.service;
+            if let Population::Closed(n) = self.network.tasks[client.task].population {
+                let caller = callers.entry(v.chain).or_insert((0.0, n));
+                caller.0 += x;
+            }
+        }
+        if rate <= 0.0 || service - first <= 0.01 * service {
+            return;
+        }
+        // Callers of different flows are as many equal ones as give the flows the same variance.
+        let squares: f64 = callers.values().map(|(x, n)| x * x / n.max(1e-9)).sum();
+        let equal = (rate * rate / squares).min(station.threads_max);
+        let inputs = second_phase::Inputs {
+            threads: station.servers,
+            callers: equal,
+            away: ((equal - first - waits) / rate).max(0.0),
+            first: first / rate,
+            second: (service - first) / rate,
+            stretch: station.stretch.clone(),
+        };
+        let known = self.seconds[plan].as_ref().filter(|(last, _)| inputs.same(last));
+        let wait = known.map(|(_, wait)| *wait).or_else(|| second_phase::wait(&inputs));
+        let Some(wait) = wait else { return };
+        self.seconds[plan] = Some((inputs, wait));
+        for v in &mut station.closed {
+            v.wait = Some(wait);
+        }
+    }
+
+    /// No station serves more than it can: what callers of a full one wait is what keeps them from
+    /// more. Where the approximations say less, the rest is found here, step by step.
+    fn capacity(&mut self, plan: usize, station: &Station, weight: f64) {
+        let by_priority = matches!(station.order, Order::HeadOfLine | Order::Preemptive);
+        let open = station.open_load();
+        if !self.bounded || by_priority || open >= station.servers {
+            return;
+        }
+        let (mut requests, mut busy, mut threads) = (0.0, open, 0.0);
+        for (v, client) in station.closed.iter().zip(&self.network.stations[plan].closed) {
+            let x = self.state.task_rate(&self.network, client.task) * v.visits;
+            requests += x;
+            busy += x * v.service;
+            if let Population::Closed(n) = self.network.tasks[client.task].population {
+                threads += n;
+            }
+        }
+        if requests > 0.0 {
+            // The step that would be right if everything else stood still, halved.
+            let step = 0.5 * weight * (busy / station.servers - 1.0) * threads / requests;
+            self.excess[plan] = (self.excess[plan] + step).max(0.0);
+        }
     }
 
     fn chain(&self, task: usize, inside: f64) -> Chain {
@@ -328,11 +445,13 @@ impl Solver<'_> {
         })
     }
 
-    fn station(&self, plan: &StationPlan, tasks: &mut Vec<usize>) -> Station {
+    fn station(&self, plan: &StationPlan, chains: &mut Vec<(usize, usize)>) -> Station {
         let closed = plan.closed.iter().map(|client| {
-            let chain = tasks.iter().position(|&t| t == client.task).unwrap_or_else(|| {
-                tasks.push(client.task);
-                tasks.len() - 1
+            // Strands of a thread are chains of their own: each rests while only others run.
+            let key = (client.task, client.strand);
+            let chain = chains.iter().position(|&c| c == key).unwrap_or_else(|| {
+                chains.push(key);
+                chains.len() - 1
             });
             let rate = self.state.task_rate(&self.network, client.task);
             let mut visit = self.visit(client, if rate > 0.0 { 1.0 / rate } else { 0.0 });
@@ -348,7 +467,7 @@ impl Solver<'_> {
             }
             visit
         });
-        let closed = closed.collect();
+        let closed: Vec<Visit> = closed.collect();
         let mut open: Vec<Visit> = plan.open.iter().map(|c| self.visit(c, 1.0)).collect();
         if let Server::Task(t) = plan.server {
             open.extend(self.arrivals(plan, t));
@@ -363,8 +482,61 @@ impl Solver<'_> {
             buckets: plan.buckets.clone(),
             stretch: Vec::new(),
             interlock,
+            met: Vec::new(),
             threads_max,
         }
+    }
+
+    /// Most requests of client `j` that an arrival of client `i` finds at a single server, on
+    /// average: `met[i * n + j]`. A thread that comes while a request of `j` is there waits behind
+    /// it, and so comes only once; if services of `j` are long and `i` is soon back, most of its
+    /// requests come between them. With `X` the flows, `N` the threads and `R` the responses,
+    ///
+    /// ```text
+    /// X_j N_i / X_i (away_i p(R_j) + (1 - away_i) p(S_j + W_j / 2)),  p(t) = t / (t + away time of i)
+    /// ```
+    ///
+    /// counts for each request of `j` the threads of `i` that come while it is there: those that
+    /// are away when it comes, and those that are in front of it, leave and are back in time. The
+    /// arrival theorem says more where services differ, for then it does not hold.
+    fn met(&self, plan: &StationPlan, closed: &[Visit]) -> Vec<f64> {
+        let n = closed.len();
+        if plan.servers > 1.0 || plan.order != Order::Fcfs || !(2..=MET_CLIENTS_MAX).contains(&n) {
+            return Vec::new();
+        }
+        let figures: Vec<(f64, f64, f64)> = closed
+            .iter()
+            .zip(&plan.closed)
+            .map(|(v, client)| {
+                let flow = self.state.task_rate(&self.network, client.task) * v.visits;
+                let threads = match self.network.tasks[client.task].population {
+                    Population::Closed(threads) => threads,
+                    Population::Open => f64::INFINITY,
+                };
+                (flow, threads, self.wait_now(client).mean)
+            })
+            .collect();
+        let mut met = vec![f64::INFINITY; n * n];
+        for i in 0..n {
+            let (flow, threads, wait) = figures[i];
+            let away = closed[i].away.max(0.0);
+            if flow <= 0.0 || !away.is_finite() {
+                continue;
+            }
+            let is_away = away / (away + closed[i].reply + wait).max(1e-300);
+            for j in 0..n {
+                if closed[i].chain == closed[j].chain {
+                    continue;
+                }
+                let (other, _, other_wait) = figures[j];
+                let back = |t: f64| t / (t + away).max(1e-300);
+                let long = back(closed[j].service + other_wait);
+                let short = back(closed[j].service + 0.5 * other_wait);
+                let each = is_away * long + (1.0 - is_away) * short;
+                met[i * n + j] = other * threads / flow * each;
+            }
+        }
+        met
     }
 
     /// Sums the uses of a client; `scale` turns rates into visits.
@@ -372,11 +544,12 @@ impl Solver<'_> {
         let mut sums = Sums::default();
         for u in &client.uses {
             let phase = &self.network.entries[u.entry].phases[u.phase];
-            let rate = self.state.rates[u.entry];
+            let part = self.state.part(&self.network, u.entry, client.task);
+            let rate = self.state.rates[u.entry] * part * phase.visits;
             match u.target {
                 Some(k) => {
                     let target = phase.targets[k];
-                    let reply = self.state.service[target.entry][0].mean;
+                    let reply = self.state.reply[target.entry].mean;
                     let total = self.state.total(target.entry);
                     sums.add(rate * target.mean, reply, total.mean, total.variance);
                 }
@@ -402,7 +575,10 @@ impl Solver<'_> {
                 .map(|u| (u, &self.network.entries[u.entry].phases[u.phase]))
                 .filter_map(|(u, phase)| Some((u, phase.targets[u.target?])))
                 .filter(|(_, target)| target.entry == e && !target.waits)
-                .map(|(u, target)| self.state.rates[u.entry] * target.mean)
+                .map(|(u, target)| {
+                    let phase = &self.network.entries[u.entry].phases[u.phase];
+                    self.state.rates[u.entry] * phase.visits * target.mean
+                })
                 .sum();
             let rate = self.state.open_rates[e] - called;
             if rate <= 1e-15 * self.state.open_rates[e] {
@@ -414,7 +590,7 @@ impl Solver<'_> {
                 flows.push((priority, Sums::default()));
                 flows.len() - 1
             });
-            flows[at].1.add(rate, self.state.service[e][0].mean, total.mean, total.variance);
+            flows[at].1.add(rate, self.state.reply[e].mean, total.mean, total.variance);
         }
         flows.into_iter().map(|(priority, sums)| sums.visit(1.0, priority, 0)).collect()
     }
@@ -432,23 +608,36 @@ impl Solver<'_> {
             let busy: f64 = loads[k].busy.iter().sum::<f64>() + station.open_load();
             let probability = (busy / station.servers).clamp(1e-3, 1.0);
             let (step, longest) = queue(submodel, station, &loads[k], busy);
+            let how = Wait { probability, step, longest, ..Wait::default() };
+            let excess = self.excess[plan];
             let plan = &self.network.stations[plan];
             let closed = plan.closed.iter().zip(&waits.closed[k]);
             let open = plan.open.iter().zip(&waits.open[k]);
-            for (client, &wait) in closed.chain(open) {
+            let closed = closed.map(|(client, wait)| (client, wait + excess));
+            let open = open.map(|(client, wait)| (client, *wait));
+            // What the threads of several tasks wait for is their mean.
+            let mut sums: BTreeMap<Place, Vec<(usize, f64)>> = BTreeMap::new();
+            for (client, wait) in closed.chain(open) {
                 for u in &client.uses {
-                    let place = match u.target {
-                        Some(t) => &mut self.state.waits[u.entry][u.phase][t],
-                        None => &mut self.state.slice_waits[u.entry][u.phase],
-                    };
-                    place.mean += weight * (wait - place.mean);
-                    place.probability = probability;
-                    (place.step, place.longest) = (step, longest);
+                    let place = (u.entry, u.phase, u.target);
+                    if self.network.entries[u.entry].task == client.task {
+                        set_wait(&mut self.state, place, weight, wait, how);
+                    } else {
+                        sums.entry(place).or_default().push((client.task, wait));
+                    }
                 }
+            }
+            for (place, waits) in sums {
+                let part = |task: usize| self.state.part(&self.network, place.0, task);
+                let wait = waits.iter().map(|&(task, wait)| part(task) * wait).sum();
+                set_wait(&mut self.state, place, weight, wait, how);
             }
             for (i, client) in plan.closed.iter().enumerate() {
                 let own = own_part(submodel, k, i, &loads[k]);
                 for u in &client.uses {
+                    // Whoever waits for somebody else's thread is not its own competition.
+                    let direct = self.network.entries[u.entry].task == client.task;
+                    let own = if direct { own } else { 0.0 };
                     match u.target {
                         Some(t) => self.state.waits[u.entry][u.phase][t].own = own,
                         None => self.state.slice_waits[u.entry][u.phase].own = own,
@@ -470,6 +659,20 @@ impl Solver<'_> {
             }
         }
     }
+}
+
+/// Where a wait stands: entry, phase, and target (none for slices).
+type Place = (usize, usize, Option<usize>);
+
+/// Moves a wait towards its new mean; the rest of `how` it varies is taken over.
+fn set_wait(state: &mut State, (entry, phase, target): Place, weight: f64, wait: f64, how: Wait) {
+    let place = match target {
+        Some(t) => &mut state.waits[entry][phase][t],
+        None => &mut state.slice_waits[entry][phase],
+    };
+    place.mean += weight * (wait - place.mean);
+    place.probability = how.probability;
+    (place.step, place.longest) = (how.step, how.longest);
 }
 
 /// Time between two departures of a station that is busy all the time, and the longest queue.
@@ -535,6 +738,7 @@ impl Sums {
             bucket,
             away: f64::INFINITY,
             overtaking: 0.0,
+            wait: None,
         }
     }
 }

@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::submodel::{Bucket, Order};
+use crate::graph::Graph;
+use crate::graph::reduce::{Flow, Reduction};
 use crate::model::{
-    CallKind, CallOrder, EntryId, Model, ProcessorDiscipline, ProcessorId, TaskDiscipline, TaskId,
+    CallKind, CallOrder, EntryId, Model, Phase, ProcessorDiscipline, ProcessorId, TaskDiscipline,
+    TaskId,
 };
 
 /// A request that a phase makes, directly or through a forward.
@@ -19,8 +22,15 @@ pub(super) struct Target {
     pub(super) waits: bool,
 }
 
+/// A phase, or an activity of a graph.
 #[derive(Debug, Clone)]
 pub(super) struct PhasePlan {
+    /// Executions for each request: 1 for a phase.
+    pub(super) visits: f64,
+    /// It runs after the reply.
+    pub(super) later: bool,
+    /// Which of the strands that a request may have executes it; 0 outside of forks.
+    pub(super) strand: usize,
     /// Mean demand at the speed of the processor.
     pub(super) demand: f64,
     pub(super) cv_squared: f64,
@@ -38,6 +48,8 @@ pub(super) struct EntryPlan {
     pub(super) priority: i32,
     pub(super) arrivals: f64,
     pub(super) phases: Vec<PhasePlan>,
+    /// Its activity graph: node `i` is phase `i` above.
+    pub(super) graph: Option<Graph>,
     /// Of requests nobody waits for: where they go on.
     pub(super) forwards: Vec<(usize, f64)>,
 }
@@ -60,6 +72,11 @@ pub(super) struct TaskPlan {
     pub(super) priority: i32,
     pub(super) bucket: usize,
     pub(super) entries: Vec<usize>,
+    /// Strands that one of its threads may fork into.
+    pub(super) strands: usize,
+    /// It has a thread for every request: what it asks of its processor and of others is asked by
+    /// the threads of its callers, which are few, and which wait meanwhile.
+    pub(super) through: bool,
 }
 
 /// One way of using a station: a target of a phase, or the slices of a phase.
@@ -71,10 +88,11 @@ pub(super) struct Use {
     pub(super) target: Option<usize>,
 }
 
-/// The uses that one task makes of a station at one priority.
+/// The uses that one task makes of a station at one priority, with one of its strands.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) task: usize,
+    pub(super) strand: usize,
     pub(super) priority: i32,
     pub(super) bucket: usize,
     pub(super) uses: Vec<Use>,
@@ -118,10 +136,15 @@ impl Network {
         let entries: Vec<EntryPlan> =
             (0..depth.len()).map(|e| entry_plan(model, e, &depth)).collect();
         let mut tasks = task_plans(model);
+        for e in &entries {
+            let strands = e.phases.iter().map(|p| p.strand + 1).max().unwrap_or(1);
+            tasks[e.task].strands = tasks[e.task].strands.max(strands);
+        }
         populations(&mut tasks, &entries);
+        let behind = behind(&tasks, &entries, &order);
         let mut network =
             Self { entries, tasks, stations: Vec::new(), order, submodels: Vec::new() };
-        network.stations = stations(model, &network, &depth);
+        network.stations = stations(model, &network, &depth, &behind);
         network.submodels = network.group();
         network
     }
@@ -159,7 +182,8 @@ fn depths(model: &Model) -> Vec<usize> {
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); n];
     let mut callers = vec![0_usize; n];
     for (i, e) in model.entries().iter().enumerate() {
-        let calls = e.phases.iter().flat_map(|p| &p.calls).filter(|c| c.mean > 0.0).map(|c| c.to);
+        let calls = model.works_of(EntryId::at(i)).flat_map(|p| &p.calls);
+        let calls = calls.filter(|c| c.mean > 0.0).map(|c| c.to);
         let forwards = e.forwards.iter().filter(|f| f.probability > 0.0).map(|f| f.to);
         for to in calls.chain(forwards) {
             next[i].push(to.index());
@@ -184,36 +208,69 @@ fn entry_plan(model: &Model, index: usize, depth: &[usize]) -> EntryPlan {
     let e = &model.entries()[index];
     let task = &model.tasks()[e.task.index()];
     let speed = model.processors()[task.processor.index()].speed;
-    let phases = e.phases.iter().map(|phase| {
-        let mut targets = Vec::new();
-        for (call, c) in phase.calls.iter().enumerate().filter(|(_, c)| c.mean > 0.0) {
-            let waits = c.kind == CallKind::Synchronous;
-            if waits {
-                // A caller waits for everybody who may come to reply, by expected numbers.
-                for (entry, part) in reached(model, c.to, depth) {
-                    targets.push(Target { entry, mean: c.mean * part, call, waits });
-                }
-            } else {
-                targets.push(Target { entry: c.to.index(), mean: c.mean, call, waits });
-            }
+    let graph = model.graphs[index].clone();
+    let phases: Vec<PhasePlan> = match &graph {
+        None => {
+            let phases = e.phases.iter().enumerate();
+            phases
+                .map(|(i, p)| PhasePlan { later: i > 0, ..phase_plan(model, p, speed, depth) })
+                .collect()
         }
-        let waits = phase.calls.iter().filter(|c| c.kind == CallKind::Synchronous);
-        let waits: f64 = waits.map(|c| c.mean).sum();
-        PhasePlan {
-            demand: phase.demand / speed,
-            cv_squared: phase.cv_squared,
-            think: phase.think,
-            slices: 1.0 + waits,
-            deterministic: phase.order == CallOrder::Deterministic,
-            targets,
-        }
-    });
+        Some(graph) => activity_plans(model, graph, speed, depth),
+    };
     EntryPlan {
         task: e.task.index(),
         priority: e.priority,
         arrivals: e.arrival_rate.unwrap_or(0.0),
-        phases: phases.collect(),
+        phases,
+        graph,
         forwards: e.forwards.iter().map(|f| (f.to.index(), f.probability)).collect(),
+    }
+}
+
+/// The nodes of a graph as phases.
+fn activity_plans(model: &Model, graph: &Graph, speed: f64, depth: &[usize]) -> Vec<PhasePlan> {
+    // Graphs are checked when the model is made; visits and strands do not depend on times.
+    let shape = Reduction::of(graph, &|_| Flow::default()).unwrap_or_default();
+    let nodes = graph.nodes.iter().enumerate();
+    nodes
+        .map(|(i, node)| {
+            let visits = shape.visits.get(i).copied().unwrap_or_default();
+            PhasePlan {
+                visits: visits[0] + visits[1],
+                later: visits[1] > visits[0],
+                strand: shape.strand.get(i).copied().unwrap_or(0),
+                ..phase_plan(model, &model.activities()[node.activity.index()].work, speed, depth)
+            }
+        })
+        .collect()
+}
+
+fn phase_plan(model: &Model, phase: &Phase, speed: f64, depth: &[usize]) -> PhasePlan {
+    let mut targets = Vec::new();
+    for (call, c) in phase.calls.iter().enumerate().filter(|(_, c)| c.mean > 0.0) {
+        let waits = c.kind == CallKind::Synchronous;
+        if waits {
+            // A caller waits for everybody who may come to reply, by expected numbers.
+            for (entry, part) in reached(model, c.to, depth) {
+                targets.push(Target { entry, mean: c.mean * part, call, waits });
+            }
+        } else {
+            targets.push(Target { entry: c.to.index(), mean: c.mean, call, waits });
+        }
+    }
+    let waits = phase.calls.iter().filter(|c| c.kind == CallKind::Synchronous);
+    let waits: f64 = waits.map(|c| c.mean).sum();
+    PhasePlan {
+        visits: 1.0,
+        later: false,
+        strand: 0,
+        demand: phase.demand / speed,
+        cv_squared: phase.cv_squared,
+        think: phase.think,
+        slices: 1.0 + waits,
+        deterministic: phase.order == CallOrder::Deterministic,
+        targets,
     }
 }
 
@@ -253,6 +310,8 @@ fn task_plans(model: &Model) -> Vec<TaskPlan> {
                 priority: t.priority,
                 bucket,
                 entries: model.entries_of(TaskId::at(index)).iter().map(|e| e.index()).collect(),
+                strands: 1,
+                through: false,
             }
         })
         .collect()
@@ -288,7 +347,8 @@ fn populations(tasks: &mut [TaskPlan], entries: &[EntryPlan]) {
     }
     let outlasts = |t: &TaskPlan| {
         let later = |e: &usize| {
-            entries[*e].phases.iter().skip(1).any(|p| p.demand > 0.0 || !p.targets.is_empty())
+            let mut later = entries[*e].phases.iter().filter(|p| p.later);
+            later.any(|p| p.demand > 0.0 || !p.targets.is_empty())
         };
         t.entries.iter().any(later)
     };
@@ -301,10 +361,15 @@ fn populations(tasks: &mut [TaskPlan], entries: &[EntryPlan]) {
             if tasks[t].reference || open_input[t] || outlasts(&tasks[t]) {
                 continue;
             }
-            let sum: f64 = callers[t].iter().map(|&c| bound[c]).sum();
+            #[expect(clippy::cast_precision_loss, reason = "few strands")]
+            let requests = |&c: &usize| bound[c] * tasks[c].strands as f64;
+            let sum: f64 = callers[t].iter().map(requests).sum();
             let new = own[t].min(sum.max(1.0));
             changed |= new != bound[t];
             bound[t] = new;
+            // A lone thread is followed as one: it cannot meet itself.
+            let many = tasks[t].threads != Some(1) && tasks[t].strands == 1;
+            tasks[t].through = many && own[t] >= sum && !callers[t].is_empty();
         }
         if !changed {
             break;
@@ -317,7 +382,31 @@ fn populations(tasks: &mut [TaskPlan], entries: &[EntryPlan]) {
     }
 }
 
-fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPlan> {
+/// Per entry of a task that requests go through: the tasks whose threads they are.
+fn behind(tasks: &[TaskPlan], entries: &[EntryPlan], order: &[usize]) -> Vec<Vec<usize>> {
+    let mut behind: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
+    for &e in order {
+        let through = tasks[entries[e].task].through;
+        let own = if through { behind[e].clone() } else { vec![entries[e].task] };
+        for target in entries[e].phases.iter().flat_map(|p| &p.targets).filter(|t| t.waits) {
+            if tasks[entries[target.entry].task].through {
+                for &task in &own {
+                    if !behind[target.entry].contains(&task) {
+                        behind[target.entry].push(task);
+                    }
+                }
+            }
+        }
+    }
+    behind
+}
+
+fn stations(
+    model: &Model,
+    network: &Network,
+    depth: &[usize],
+    behind: &[Vec<usize>],
+) -> Vec<StationPlan> {
     let level = |t: &TaskPlan| t.entries.iter().map(|&e| depth[e]).max().unwrap_or(0);
     let mut stations = Vec::new();
     let mut at_task = vec![None; network.tasks.len()];
@@ -360,7 +449,14 @@ fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPla
             if let Some(s) = at_processor[task.processor].filter(|_| phase.demand > 0.0) {
                 let this = Use { entry: e, phase: p, target: None };
                 let closed = task.population != Population::Open;
-                add(&mut stations[s], closed, entry.task, task.priority, task.bucket, this);
+                let (strand, priority, bucket) = (phase.strand, task.priority, task.bucket);
+                add(
+                    &mut stations[s],
+                    closed,
+                    client(entry.task, strand, priority, bucket),
+                    this,
+                    &behind[e],
+                );
             }
             for (k, target) in phase.targets.iter().enumerate() {
                 let to = &network.entries[target.entry];
@@ -369,7 +465,8 @@ fn stations(model: &Model, network: &Network, depth: &[usize]) -> Vec<StationPla
                 let closed = target.waits && task.population != Population::Open;
                 let hol = stations[s].order == Order::HeadOfLine;
                 let priority = if hol { to.priority } else { 0 };
-                add(&mut stations[s], closed, entry.task, priority, 0, this);
+                let client = client(entry.task, phase.strand, priority, 0);
+                add(&mut stations[s], closed, client, this, &behind[e]);
             }
         }
     }
@@ -381,12 +478,24 @@ fn plan(server: Server, servers: f64, order: Order, level: usize) -> StationPlan
     StationPlan { server, servers, order, buckets, closed, open, arrivals, level }
 }
 
-fn add(s: &mut StationPlan, closed: bool, task: usize, priority: i32, bucket: usize, this: Use) {
+fn client(task: usize, strand: usize, priority: i32, bucket: usize) -> Client {
+    Client { task, strand, priority, bucket, uses: Vec::new() }
+}
+
+/// A use by a client, or by the clients behind it.
+fn add(s: &mut StationPlan, closed: bool, new: Client, this: Use, behind: &[usize]) {
     let clients = if closed { &mut s.closed } else { &mut s.open };
-    // Uses come in the order of entries: a task's clients are near the end if they exist.
-    match clients.iter_mut().rev().find(|c| c.task == task && c.priority == priority) {
-        Some(client) => client.uses.push(this),
-        None => clients.push(Client { task, priority, bucket, uses: vec![this] }),
+    let own = [new.task];
+    for &task in if closed && !behind.is_empty() { behind } else { &own } {
+        // Those behind are not forked here: whichever strand of theirs it is, they wait.
+        let strand = if task == new.task { new.strand } else { 0 };
+        let same =
+            |c: &&mut Client| c.task == task && c.strand == strand && c.priority == new.priority;
+        // Uses come in the order of entries: a task's clients are near the end if they exist.
+        match clients.iter_mut().rev().find(same) {
+            Some(client) => client.uses.push(this),
+            None => clients.push(Client { task, strand, uses: vec![this], ..new.clone() }),
+        }
     }
 }
 

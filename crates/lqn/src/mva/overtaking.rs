@@ -27,11 +27,17 @@ pub(super) fn probability(network: &Network, state: &State, client: &Client, lat
         let mut phases = Vec::new();
         for p in (0..network.entries[e].phases.len()).rev() {
             let (here, through) = phase(network, state, client, e, p, &of);
-            let think = of(network.entries[e].phases[p].think);
-            // From a slice of this phase; and from its start, a pause before.
+            let plan = &network.entries[e].phases[p];
+            let think = of(plan.think);
+            // From a slice of this phase; and from its start, a pause before. An activity may be
+            // passed over.
             let line = (here + through * next.0, through * next.1);
             phases.push((p, line, next));
-            next = (think * line.0, think * line.1);
+            let comes = plan.visits.min(1.0);
+            next = (
+                comes * think * line.0 + (1.0 - comes) * next.0,
+                comes * think * line.1 + (1.0 - comes) * next.1,
+            );
         }
         let share = state.rates[e] / total;
         sum_a += share * next.0;
@@ -64,7 +70,8 @@ pub(super) fn probability(network: &Network, state: &State, client: &Client, lat
 /// Mean number of requests from a phase to the station.
 fn calls_here(network: &Network, client: &Client, e: usize, p: usize) -> f64 {
     let here = |u: &&Use| u.entry == e && u.phase == p;
-    let mean = |u: &Use| u.target.map_or(0.0, |k| network.entries[e].phases[p].targets[k].mean);
+    let plan = &network.entries[e].phases[p];
+    let mean = |u: &Use| u.target.map_or(0.0, |k| plan.visits * plan.targets[k].mean);
     client.uses.iter().filter(here).map(mean).sum()
 }
 
@@ -88,15 +95,18 @@ fn phase(
         if ours(k) {
             here += target.mean;
         } else if target.waits {
-            let response = state.waits[e][p][k].mean + state.service[target.entry][0].mean;
+            let response = state.waits[e][p][k].mean + state.reply[target.entry].mean;
             elsewhere += target.mean * of(response);
         } else {
             elsewhere += target.mean;
         }
     }
-    let stay = 1.0 - slice * elsewhere / (1.0 + all);
+    // An activity in a loop comes again, with or without what is between.
+    let times = plan.visits.max(1.0);
+    let again = (times - 1.0) / (times * (1.0 + all));
+    let stay = 1.0 - slice * (elsewhere / (1.0 + all) + again);
     if stay <= 0.0 {
         return (0.0, 1.0);
     }
-    (slice * here / (1.0 + all) / stay, slice / (1.0 + all) / stay)
+    (slice * here / (1.0 + all) / stay, slice / (times * (1.0 + all)) / stay)
 }

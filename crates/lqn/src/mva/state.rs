@@ -3,6 +3,7 @@
 //! variances from the bottom up, flows from the top down.
 
 use super::network::{Network, PhasePlan, Population};
+use crate::graph::reduce::{Flow, Reduction};
 
 /// A mean wait, and the probability that there is any.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,8 +45,16 @@ pub(super) struct State {
     pub(super) slice_waits: Vec<Vec<Wait>>,
     /// Per entry: wait of requests from outside.
     pub(super) arrival_waits: Vec<Wait>,
-    /// Per entry and phase.
+    /// Per entry and phase, each execution.
     pub(super) service: Vec<Vec<Moments>>,
+    /// Per entry: until the reply, and all of it.
+    pub(super) reply: Vec<Moments>,
+    pub(super) total: Vec<Moments>,
+    /// Per entry: pairs of strands, and for how long both run for one request.
+    pub(super) overlaps: Vec<Vec<(usize, usize, f64)>>,
+    /// Per entry of a task that requests go through: parts of them by the task whose threads they
+    /// are.
+    pub(super) shares: Vec<Vec<(usize, f64)>>,
     /// Per task: waits caused by its own threads, relative to what the layers below say.
     pub(super) bunching: Vec<f64>,
     /// Per entry: requests per unit of time.
@@ -67,6 +76,10 @@ impl State {
             slice_waits: network.entries.iter().map(|e| vec![Wait::default(); phases(e)]).collect(),
             arrival_waits: vec![Wait::default(); n],
             service: network.entries.iter().map(|e| vec![Moments::default(); phases(e)]).collect(),
+            reply: vec![Moments::default(); n],
+            total: vec![Moments::default(); n],
+            overlaps: vec![Vec::new(); n],
+            shares: vec![Vec::new(); n],
             bunching: vec![1.0; network.tasks.len()],
             rates: vec![0.0; n],
             open_rates: vec![0.0; n],
@@ -81,14 +94,106 @@ impl State {
             for p in 0..network.entries[e].phases.len() {
                 self.service[e][p] = self.phase(network, e, p);
             }
+            self.whole(network, e);
         }
         self.flows(network);
+        self.share(network);
+    }
+
+    /// Part of an entry's requests that threads of this task make or wait for.
+    pub(super) fn part(&self, network: &Network, entry: usize, task: usize) -> f64 {
+        if network.entries[entry].task == task {
+            return 1.0;
+        }
+        self.shares[entry].iter().find(|s| s.0 == task).map_or(0.0, |s| s.1)
+    }
+
+    /// Follows flows from the top: callers come before the called.
+    fn share(&mut self, network: &Network) {
+        for shares in &mut self.shares {
+            shares.clear();
+        }
+        for &e in &network.order {
+            let plan = &network.entries[e];
+            let through = network.tasks[plan.task].through;
+            let mut own = std::mem::take(&mut self.shares[e]);
+            let total: f64 = own.iter().map(|s| s.1).sum();
+            if total > 0.0 {
+                own.iter_mut().for_each(|s| s.1 /= total);
+            }
+            for phase in &plan.phases {
+                for target in phase.targets.iter().filter(|t| t.waits) {
+                    if !network.tasks[network.entries[target.entry].task].through {
+                        continue;
+                    }
+                    let flow = self.rates[e] * phase.visits * target.mean;
+                    let whole = [(plan.task, 1.0)];
+                    for &(task, part) in if through { own.as_slice() } else { &whole } {
+                        let shares = &mut self.shares[target.entry];
+                        match shares.iter_mut().find(|s| s.0 == task) {
+                            Some(share) => share.1 += flow * part,
+                            None => shares.push((task, flow * part)),
+                        }
+                    }
+                }
+            }
+            self.shares[e] = own;
+        }
     }
 
     /// Whole service of an entry.
     pub(super) fn total(&self, entry: usize) -> Moments {
-        let sum = |of: fn(&Moments) -> f64| self.service[entry].iter().map(of).sum();
-        Moments { mean: sum(|m| m.mean), variance: sum(|m| m.variance) }
+        self.total[entry]
+    }
+
+    /// Of an entry, what follows the reply.
+    pub(super) fn later(&self, entry: usize) -> Moments {
+        let (total, reply) = (self.total[entry], self.reply[entry]);
+        Moments {
+            mean: (total.mean - reply.mean).max(0.0),
+            variance: (total.variance - reply.variance).max(0.0),
+        }
+    }
+
+    /// Phases of an entry one after the other, or as its graph says.
+    fn whole(&mut self, network: &Network, e: usize) {
+        let service = &self.service[e];
+        let Some(graph) = &network.entries[e].graph else {
+            let sum = |of: fn(&Moments) -> f64| service.iter().map(of).sum();
+            self.reply[e] = service.first().copied().unwrap_or_default();
+            self.total[e] = Moments { mean: sum(|m| m.mean), variance: sum(|m| m.variance) };
+            return;
+        };
+        let time = |node: usize| Flow::of(service[node].mean, service[node].variance);
+        // The graph was checked when the model was made.
+        let found = Reduction::of(graph, &time).unwrap_or_default();
+        let moments = |flow: Flow| Moments { mean: flow.mean, variance: flow.variance };
+        self.total[e] = moments(found.end);
+        self.reply[e] = moments(if found.reply.weight > 0.0 { found.reply } else { found.end });
+        self.overlaps[e] = found.overlaps;
+    }
+
+    /// Mean time for which two strands of a thread run at once, per request to the task.
+    pub(super) fn overlap(&self, network: &Network, task: usize, a: usize, b: usize) -> f64 {
+        let rate = self.task_rate(network, task);
+        let both = |&&(x, y, _): &&(usize, usize, f64)| (x, y) == (a, b) || (y, x) == (a, b);
+        let of = |e: &usize| {
+            self.rates[*e] * self.overlaps[*e].iter().filter(both).map(|o| o.2).sum::<f64>()
+        };
+        let sum: f64 = network.tasks[task].entries.iter().map(of).sum();
+        if rate > 0.0 { sum / rate } else { 0.0 }
+    }
+
+    /// Mean time for which a strand of a thread runs, per request to the task.
+    pub(super) fn strand(&self, network: &Network, task: usize, strand: usize) -> f64 {
+        let rate = self.task_rate(network, task);
+        let mut sum = 0.0;
+        for &e in &network.tasks[task].entries {
+            let phases = network.entries[e].phases.iter().zip(&self.service[e]);
+            let own = phases.filter(|(plan, _)| plan.strand == strand);
+            sum += self.rates[e] * own.map(|(plan, m)| plan.visits * m.mean).sum::<f64>();
+        }
+        if rate > 0.0 { sum / rate } else { 0.0 }
     }
 
     /// Requests to all entries of a task.
@@ -108,12 +213,13 @@ impl State {
         for &e in &network.tasks[task].entries {
             for (p, plan) in network.entries[e].phases.iter().enumerate() {
                 let slices = self.slice_waits[e][p];
+                let rate = self.rates[e] * plan.visits;
                 if plan.demand > 0.0 {
-                    sum += self.rates[e] * plan.slices * slices.mean * slices.own;
+                    sum += rate * plan.slices * slices.mean * slices.own;
                 }
                 for (target, wait) in plan.targets.iter().zip(&self.waits[e][p]) {
                     if target.waits {
-                        sum += self.rates[e] * target.mean * wait.mean * wait.own;
+                        sum += rate * target.mean * wait.mean * wait.own;
                     }
                 }
             }
@@ -160,10 +266,13 @@ impl State {
             self.rates[e] += plan.arrivals;
             self.open_rates[e] += plan.arrivals;
             let (rate, open) = (self.rates[e], self.open_rates[e]);
-            for target in plan.phases.iter().flat_map(|p| &p.targets) {
-                self.rates[target.entry] += rate * target.mean;
+            for (phase, target) in
+                plan.phases.iter().flat_map(|p| p.targets.iter().map(move |t| (p, t)))
+            {
+                let calls = rate * phase.visits * target.mean;
+                self.rates[target.entry] += calls;
                 if !target.waits {
-                    self.open_rates[target.entry] += rate * target.mean;
+                    self.open_rates[target.entry] += calls;
                 }
             }
             for &(to, probability) in &plan.forwards {
@@ -187,7 +296,7 @@ impl State {
         let (mut sum, mut squares, mut variances) = (0.0, 0.0, 0.0);
         for (target, &wait) in plan.targets.iter().zip(&self.waits[e][p]).filter(|(t, _)| t.waits) {
             let wait = self.seen(task, wait);
-            let reply = self.service[target.entry][0];
+            let reply = self.reply[target.entry];
             let mean = wait.mean + reply.mean;
             let variance = wait.variance() + reply.variance;
             sum += target.mean * mean;

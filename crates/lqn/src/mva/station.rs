@@ -30,6 +30,9 @@ pub(super) struct Found<'a> {
 pub(super) fn closed(station: &Station, i: usize, found: &Found<'_>, open_waits: &[f64]) -> f64 {
     let visible = |j: usize| station.visible(i, j);
     let v = &station.closed[i];
+    if let Some(known) = v.wait {
+        return known;
+    }
     // Whether one's own last request still keeps a server: with several servers it matters only
     // if the others are busy too.
     let own = if v.overtaking > 0.0 {
@@ -39,12 +42,13 @@ pub(super) fn closed(station: &Station, i: usize, found: &Found<'_>, open_waits:
     } else {
         0.0
     };
-    own + wait(station, v, &visible, found, open_waits)
+    let met = station.met.get(i * station.closed.len()..).unwrap_or_default();
+    own + wait(station, v, &visible, found, open_waits, met)
 }
 
 /// Mean wait of open flow `i`.
 pub(super) fn open(station: &Station, i: usize, found: &Found<'_>, open_waits: &[f64]) -> f64 {
-    wait(station, &station.open[i], &|_| 1.0, found, open_waits)
+    wait(station, &station.open[i], &|_| 1.0, found, open_waits, &[])
 }
 
 fn wait(
@@ -53,9 +57,10 @@ fn wait(
     visible: &dyn Fn(usize) -> f64,
     found: &Found<'_>,
     open_waits: &[f64],
+    met: &[f64],
 ) -> f64 {
     match station.order {
-        Order::Fcfs => fcfs(station, v, visible, found),
+        Order::Fcfs => fcfs(station, v, visible, found, met),
         Order::Sharing => v.service * sharing(station, visible, found),
         Order::Groups => groups(station, v.service, v.bucket, visible, found),
         Order::HeadOfLine | Order::Preemptive => {
@@ -71,7 +76,8 @@ fn busy(visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
 
 /// Threads that the arrival can meet.
 fn sources(station: &Station, visible: &dyn Fn(usize) -> f64, found: &Found<'_>) -> f64 {
-    let all: f64 = found.load.threads.iter().enumerate().map(|(j, n)| visible(j) * n).sum();
+    let all = found.load.threads.iter().enumerate().map(|(j, n)| visible(j).min(1.0) * n);
+    let all: f64 = all.sum();
     all.min(station.threads_max - 1.0)
 }
 
@@ -105,10 +111,13 @@ fn fcfs(
     arriving: &Visit,
     visible: &dyn Fn(usize) -> f64,
     found: &Found<'_>,
+    met: &[f64],
 ) -> f64 {
     let (mut queue, mut busy, mut rest) = (0.0, 0.0, 0.0);
+    let here = |j: usize| found.load.queued[j] + found.load.busy[j];
     for (j, v) in station.closed.iter().enumerate() {
-        let part = visible(j);
+        let most = met.get(j).map_or(1.0, |most| (most / here(j).max(1e-300)).min(1.0));
+        let part = visible(j).min(most);
         queue += part * found.load.queued[j] * v.service;
         busy += part * found.load.busy[j];
         rest += part * found.load.busy[j] * next_end(station, arriving, v);
@@ -122,7 +131,8 @@ fn fcfs(
     }
     // With all servers busy each is as slow as they are then.
     let slow = station.stretch.last().copied().unwrap_or(1.0);
-    slow * (queue + full(station, visible, found) * rest / busy) / left(station)
+    let full = if station.servers <= 1.0 { busy.min(1.0) } else { full(station, visible, found) };
+    slow * (queue + full * rest / busy) / left(station)
 }
 
 /// Mean rest of a service in progress, times the servers, until one of them is free.

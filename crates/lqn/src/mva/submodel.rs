@@ -47,6 +47,8 @@ pub(super) struct Visit {
     pub(super) bucket: usize,
     /// Mean wait for one's own last request, still in its second phase.
     pub(super) overtaking: f64,
+    /// Mean wait, where it is known from elsewhere.
+    pub(super) wait: Option<f64>,
 }
 
 /// Group of a fair-share station: guaranteed cores, and the most it gets.
@@ -69,6 +71,9 @@ pub(super) struct Station {
     /// Part of chain `j`'s requests that an arrival of chain `i` cannot meet because one thread
     /// makes both: `interlock[i * closed.len() + j]`. Empty if there is none.
     pub(super) interlock: Vec<f64>,
+    /// Most requests of visit `j` that an arrival of visit `i` finds: `met[i * closed.len() + j]`.
+    /// Empty if nothing is known.
+    pub(super) met: Vec<f64>,
     /// Most requests that there can be at once, because the threads that they stem from block.
     pub(super) threads_max: f64,
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The model as flat tables, so that the event loop follows indices only.
 
+use super::fifo::NONE;
 use super::random::Slice;
+use crate::graph::Graph;
 use crate::model::{
-    CallKind, CallOrder, EntryId, Model, ProcessorDiscipline, TaskDiscipline, TaskId,
+    CallKind, CallOrder, EntryId, Model, Phase, ProcessorDiscipline, TaskDiscipline, TaskId,
 };
 
 /// A range of one of the flat tables.
@@ -61,6 +63,15 @@ pub(crate) struct EntryCode {
     pub(crate) forwards: Span,
     pub(crate) arrival_rate: f64,
     pub(crate) open_slot: u32,
+    /// Index of its activity graph, or `NONE`. Its two phases are then only counted, not run.
+    pub(crate) graph: u32,
+}
+
+/// The activity graph of an entry; node `i` is the phase `nodes + i`.
+#[derive(Debug, Clone)]
+pub(crate) struct GraphCode {
+    pub(crate) nodes: u32,
+    pub(crate) graph: Graph,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +112,7 @@ pub(crate) struct Code {
     pub(crate) calls: Vec<CallCode>,
     pub(crate) forwards: Vec<ForwardCode>,
     pub(crate) entries: Vec<EntryCode>,
+    pub(crate) graphs: Vec<GraphCode>,
     pub(crate) tasks: Vec<TaskCode>,
     pub(crate) task_entries: Vec<Vec<u32>>,
     pub(crate) processors: Vec<ProcessorCode>,
@@ -128,6 +140,7 @@ impl Code {
             calls: Vec::new(),
             forwards: Vec::new(),
             entries: Vec::new(),
+            graphs: Vec::new(),
             tasks: Vec::new(),
             task_entries: Vec::new(),
             processors: Vec::new(),
@@ -153,30 +166,26 @@ impl Code {
         let speed = model.processors()[model.tasks()[e.task.index()].processor.index()].speed;
         let first = index(self.phases.len());
         for phase in &e.phases {
-            let from = index(self.calls.len());
-            let mut cumulative = 0.0;
-            for call in &phase.calls {
-                cumulative += call.mean;
-                let slot = self.slot();
-                self.calls.push(CallCode {
-                    cumulative,
-                    to: call.to.0,
-                    slot,
-                    waits: call.kind == CallKind::Synchronous,
-                    times: crate::text::whole(call.mean).unwrap_or(0),
-                });
-            }
-            let slices = 1.0 + cumulative;
-            self.phases.push(PhaseCode {
-                slice: Slice::new(phase.demand / speed / slices, phase.cv_squared),
-                think: phase.think,
-                slices,
-                calls: Span { from, to: index(self.calls.len()) },
-                sends: phase.calls.iter().any(|c| c.kind == CallKind::Asynchronous),
-                deterministic: phase.order == CallOrder::Deterministic,
-                empty: phase.is_empty(),
-            });
+            let code = self.work(phase, speed);
+            self.phases.push(code);
         }
+        let mut graph = NONE;
+        if let Some(found) = &model.graphs[id.index()] {
+            // A second phase to count what follows the reply.
+            let second = self.work(&Phase::default(), speed);
+            self.phases.push(second);
+            graph = index(self.graphs.len());
+            let nodes = index(self.phases.len());
+            for node in &found.nodes {
+                let code = self.work(&model.activities()[node.activity.index()].work, speed);
+                self.phases.push(code);
+            }
+            self.graphs.push(GraphCode { nodes, graph: found.clone() });
+        }
+        let phases_to = match self.graphs.get(graph as usize) {
+            Some(code) => code.nodes,
+            None => index(self.phases.len()),
+        };
         let from = index(self.forwards.len());
         let mut cumulative = 0.0;
         for f in &e.forwards {
@@ -188,11 +197,39 @@ impl Code {
         self.entries.push(EntryCode {
             task: e.task.0,
             rank: 0,
-            phases: Span { from: first, to: index(self.phases.len()) },
+            phases: Span { from: first, to: phases_to },
             forwards: Span { from, to: index(self.forwards.len()) },
             arrival_rate: e.arrival_rate.unwrap_or(0.0),
             open_slot,
+            graph,
         });
+    }
+
+    /// What a phase or an activity does.
+    fn work(&mut self, phase: &Phase, speed: f64) -> PhaseCode {
+        let from = index(self.calls.len());
+        let mut cumulative = 0.0;
+        for call in &phase.calls {
+            cumulative += call.mean;
+            let slot = self.slot();
+            self.calls.push(CallCode {
+                cumulative,
+                to: call.to.0,
+                slot,
+                waits: call.kind == CallKind::Synchronous,
+                times: crate::text::whole(call.mean).unwrap_or(0),
+            });
+        }
+        let slices = 1.0 + cumulative;
+        PhaseCode {
+            slice: Slice::new(phase.demand / speed / slices, phase.cv_squared),
+            think: phase.think,
+            slices,
+            calls: Span { from, to: index(self.calls.len()) },
+            sends: phase.calls.iter().any(|c| c.kind == CallKind::Asynchronous),
+            deterministic: phase.order == CallOrder::Deterministic,
+            empty: phase.is_empty(),
+        }
     }
 
     fn hosts(&mut self, model: &Model) {

@@ -5,10 +5,13 @@
 //! that of the ratio estimator over batches (Law, "Simulation Modeling and Analysis", section
 //! 9.5.3, batch means): residuals `a - r b` are taken as independent and normal.
 
-use super::tally::{PhaseTally, Tally};
+use std::ops::Range;
+
+use super::tally::{PhaseTally, SlotTally, Tally};
 use crate::model::{Model, TaskDiscipline, TaskId};
 use crate::results::{
-    CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results, TaskResult,
+    ActivityResult, CallResult, EntryResult, Estimate, PhaseResult, ProcessorResult, Results,
+    TaskResult,
 };
 
 /// Quantile 0.975 of Student's t. Exact to 3 digits to 30 degrees of freedom (table), then the
@@ -51,51 +54,82 @@ fn variance(
     ratio(batches, around, &n)
 }
 
-struct Indices {
-    phases: Vec<usize>,
-    slots: Vec<usize>,
+/// Where an entry's sums stand in a tally: the order in which `Code` numbers them.
+struct Places {
+    /// Its phases (two, if it has an activity graph).
+    phases: Range<usize>,
+    /// Of each node of its graph: the activity, its phase, and the slot of its first call.
+    nodes: Vec<Node>,
+    /// Calls of the phases, then those of nodes, forwards, open arrivals.
+    calls: usize,
+    forwards: usize,
+    open: usize,
 }
 
-/// Where each entry's phases and slots stand in a tally: the order in which `Code` numbers them.
-fn indices(model: &Model) -> Indices {
-    let (mut phases, mut slots) = (Vec::new(), Vec::new());
-    let (mut phase, mut slot) = (0, 0);
-    for e in model.entries() {
-        phases.push(phase);
-        slots.push(slot);
-        phase += e.phases.len();
-        slot += e.phases.iter().map(|p| p.calls.len()).sum::<usize>() + e.forwards.len() + 1;
+struct Node {
+    activity: usize,
+    phase: usize,
+    calls: usize,
+}
+
+impl Places {
+    /// Everything that executes.
+    fn works(&self) -> Range<usize> {
+        self.phases.start..self.phases.end + self.nodes.len()
     }
-    Indices { phases, slots }
+}
+
+fn places(model: &Model) -> Vec<Places> {
+    let (mut phase, mut slot) = (0, 0);
+    let mut all = Vec::with_capacity(model.entries().len());
+    for (e, graph) in model.entries().iter().zip(&model.graphs) {
+        let phases = phase..phase + if graph.is_some() { 2 } else { e.phases.len() };
+        phase = phases.end;
+        let calls = slot;
+        slot += e.phases.iter().map(|p| p.calls.len()).sum::<usize>();
+        let nodes = graph.iter().flat_map(|g| &g.nodes).map(|node| {
+            let activity = node.activity.index();
+            let here = Node { activity, phase, calls: slot };
+            phase += 1;
+            slot += model.activities()[activity].work.calls.len();
+            here
+        });
+        let nodes = nodes.collect();
+        let (forwards, open) = (slot, slot + e.forwards.len());
+        slot = open + 1;
+        all.push(Places { phases, nodes, calls, forwards, open });
+    }
+    all
 }
 
 /// Whether every throughput, service time and open response is known well enough.
 pub(super) fn precise(model: &Model, batches: &[Tally], part: f64) -> bool {
-    let at = indices(model);
     let good = |e: Estimate| e.half_width_95.unwrap_or(0.0) <= part * e.mean.abs();
-    (0..model.entries().len()).all(|e| {
-        let entry = &model.entries()[e];
-        let open = at.slots[e]
-            + entry.phases.iter().map(|p| p.calls.len()).sum::<usize>()
-            + entry.forwards.len();
+    places(model).iter().zip(model.entries()).enumerate().all(|(e, (at, entry))| {
         good(ratio(batches, |t| t.entries[e].ended, |t| t.time))
             && good(ratio(batches, |t| t.entries[e].service, |t| t.entries[e].ended))
             && (entry.arrival_rate.is_none()
-                || good(ratio(batches, |t| t.slots[open].response, |t| t.slots[open].answered)))
+                || good(ratio(
+                    batches,
+                    |t| t.slots[at.open].response,
+                    |t| t.slots[at.open].answered,
+                )))
     })
 }
 
 pub(super) fn results(model: &Model, batches: &[Tally], events: u64) -> Results {
-    let at = indices(model);
-    // Sum of a quantity over all phases of some entries, per unit of time.
-    let rate = |entries: &[usize], of: fn(&PhaseTally) -> f64| {
-        let sum = |t: &Tally| {
-            let phases = entries.iter().flat_map(|&e| {
-                let from = at.phases[e];
-                &t.phases[from..from + model.entries()[e].phases.len()]
-            });
-            phases.map(of).sum::<f64>()
-        };
+    let at = places(model);
+    // Sums over some entries, per unit of time.
+    let executed = |entries: &[usize]| {
+        let works = |&e: &usize| at[e].works();
+        let sum =
+            |t: &Tally| entries.iter().flat_map(works).map(|p| t.phases[p].executed).sum::<f64>();
+        ratio(batches, sum, |t| t.time)
+    };
+    let busy = |entries: &[usize]| {
+        let phases = |&e: &usize| at[e].phases.clone();
+        let sum =
+            |t: &Tally| entries.iter().flat_map(phases).map(|p| t.phases[p].busy).sum::<f64>();
         ratio(batches, sum, |t| t.time)
     };
     let entries_of = |belongs: &dyn Fn(TaskId) -> bool| -> Vec<usize> {
@@ -109,15 +143,13 @@ pub(super) fn results(model: &Model, batches: &[Tally], events: u64) -> Results 
     for (t, entries) in by_task.iter().enumerate() {
         by_processor[model.tasks()[t].processor.index()].extend(entries);
     }
-    let processors = by_processor
-        .iter()
-        .map(|es| ProcessorResult { utilization: rate(es, |p| p.executed) })
-        .collect();
+    let processors =
+        by_processor.iter().map(|es| ProcessorResult { utilization: executed(es) }).collect();
     let groups = (0..model.groups().len())
         .map(|g| {
             let inside =
                 |t: TaskId| model.tasks()[t.index()].group.is_some_and(|group| group.index() == g);
-            rate(&entries_of(&inside), |p| p.executed)
+            executed(&entries_of(&inside))
         })
         .collect();
     let tasks = by_task
@@ -128,34 +160,43 @@ pub(super) fn results(model: &Model, batches: &[Tally], events: u64) -> Results 
                 |t| es.iter().map(|&e| t.entries[e].ended).sum(),
                 |t| t.time,
             ),
-            utilization: rate(es, |p| p.busy),
-            processor_utilization: rate(es, |p| p.executed),
+            utilization: busy(es),
+            processor_utilization: executed(es),
         })
         .collect();
-    let entries = (0..model.entries().len()).map(|e| entry(model, batches, &at, e)).collect();
-    Results { solver: "sim", steps: events, processors, groups, tasks, entries }
+    let entries = (0..model.entries().len()).map(|e| entry(model, batches, &at[e], e)).collect();
+    let activities = activities(model, batches, &at);
+    Results { solver: "sim", steps: events, processors, groups, tasks, entries, activities }
 }
 
 fn slot(batches: &[Tally], at: usize) -> CallResult {
+    slots(batches, &[at])
+}
+
+/// Of one call that stands in several places.
+fn slots(batches: &[Tally], at: &[usize]) -> CallResult {
+    let sum = |t: &Tally, of: fn(&SlotTally) -> f64| at.iter().map(|&s| of(&t.slots[s])).sum();
     CallResult {
-        waiting: ratio(batches, |t| t.slots[at].waiting, |t| t.slots[at].accepted),
-        response: ratio(batches, |t| t.slots[at].response, |t| t.slots[at].answered),
+        waiting: ratio(batches, |t| sum(t, |s| s.waiting), |t| sum(t, |s| s.accepted)),
+        response: ratio(batches, |t| sum(t, |s| s.response), |t| sum(t, |s| s.answered)),
     }
 }
 
-fn entry(model: &Model, batches: &[Tally], at: &Indices, e: usize) -> EntryResult {
+fn entry(model: &Model, batches: &[Tally], at: &Places, e: usize) -> EntryResult {
     let entry = &model.entries()[e];
-    let mut next_slot = at.slots[e];
+    let mut next_slot = at.calls;
     let mut phases = Vec::new();
-    for (i, phase) in entry.phases.iter().enumerate() {
-        let p = at.phases[e] + i;
-        let calls = phase.calls.iter().map(|_| {
-            next_slot += 1;
-            slot(batches, next_slot - 1)
-        });
-        let calls = calls.collect();
+    let shown = match &model.graphs[e] {
+        Some(graph) => 1 + usize::from(graph.second_phase),
+        None => entry.phases.len(),
+    };
+    for (i, p) in at.phases.clone().enumerate().take(shown) {
+        let calls = entry.phases.get(i).map_or(0, |phase| phase.calls.len());
+        let slots = next_slot..next_slot + calls;
+        next_slot = slots.end;
         // Phases that are skipped because they are empty still count as one of the entry's.
         let ended = |t: &Tally| t.entries[e].ended;
+        let executed = |t: &Tally| t.phases[p].processor_waiting;
         phases.push(PhaseResult {
             service: ratio(batches, |t| t.phases[p].service, ended),
             service_variance: variance(
@@ -165,19 +206,13 @@ fn entry(model: &Model, batches: &[Tally], at: &Indices, e: usize) -> EntryResul
                 |t| t.phases[p].service_squared,
             ),
             utilization: ratio(batches, |t| t.phases[p].busy, |t| t.time),
-            processor_waiting: ratio(batches, |t| t.phases[p].processor_waiting, ended),
-            calls,
+            processor_waiting: ratio(batches, executed, ended),
+            calls: slots.map(|s| slot(batches, s)).collect(),
         });
     }
-    let forwards = entry.forwards.iter().map(|_| {
-        next_slot += 1;
-        slot(batches, next_slot - 1)
-    });
-    let forwards = forwards.collect();
-    let all = at.phases[e]..at.phases[e] + entry.phases.len();
-    let sum = |of: fn(&PhaseTally) -> f64| {
-        let all = all.clone();
-        ratio(batches, move |t| t.phases[all.clone()].iter().map(of).sum(), |t| t.time)
+    let forwards = at.forwards..at.forwards + entry.forwards.len();
+    let sum = |range: Range<usize>, of: fn(&PhaseTally) -> f64| {
+        ratio(batches, move |t| t.phases[range.clone()].iter().map(of).sum(), |t| t.time)
     };
     debug_assert!(
         model.tasks()[entry.task.index()].discipline != TaskDiscipline::Reference
@@ -185,8 +220,8 @@ fn entry(model: &Model, batches: &[Tally], at: &Indices, e: usize) -> EntryResul
     );
     EntryResult {
         throughput: ratio(batches, |t| t.entries[e].ended, |t| t.time),
-        utilization: sum(|p| p.busy),
-        processor_utilization: sum(|p| p.executed),
+        utilization: sum(at.phases.clone(), |p| p.busy),
+        processor_utilization: sum(at.works(), |p| p.executed),
         service: ratio(batches, |t| t.entries[e].service, |t| t.entries[e].ended),
         service_variance: variance(
             batches,
@@ -195,7 +230,41 @@ fn entry(model: &Model, batches: &[Tally], at: &Indices, e: usize) -> EntryResul
             |t| t.entries[e].service_squared,
         ),
         phases,
-        open_response: entry.arrival_rate.map(|_| slot(batches, next_slot).response),
-        forwards,
+        open_response: entry.arrival_rate.map(|_| slot(batches, at.open).response),
+        forwards: forwards.map(|s| slot(batches, s)).collect(),
     }
+}
+
+/// Each activity stands in the graph of every entry that executes it.
+fn activities(model: &Model, batches: &[Tally], at: &[Places]) -> Vec<ActivityResult> {
+    let mut places: Vec<Vec<&Node>> = vec![Vec::new(); model.activities().len()];
+    for node in at.iter().flat_map(|places| &places.nodes) {
+        places[node.activity].push(node);
+    }
+    let activity = |(a, nodes): (&crate::model::Activity, Vec<&Node>)| {
+        let sum = |t: &Tally, of: fn(&PhaseTally) -> f64| {
+            nodes.iter().map(|node| of(&t.phases[node.phase])).sum::<f64>()
+        };
+        let per_time = |of: fn(&PhaseTally) -> f64| ratio(batches, |t| sum(t, of), |t| t.time);
+        let ended = |t: &Tally| sum(t, |p| p.ended);
+        let call = |k: usize| {
+            let at: Vec<usize> = nodes.iter().map(|node| node.calls + k).collect();
+            slots(batches, &at)
+        };
+        ActivityResult {
+            throughput: per_time(|p| p.ended),
+            utilization: per_time(|p| p.busy),
+            processor_utilization: per_time(|p| p.executed),
+            service: ratio(batches, |t| sum(t, |p| p.service), ended),
+            service_variance: variance(
+                batches,
+                ended,
+                |t| sum(t, |p| p.service),
+                |t| sum(t, |p| p.service_squared),
+            ),
+            processor_waiting: ratio(batches, |t| sum(t, |p| p.processor_waiting), ended),
+            calls: (0..a.work.calls.len()).map(call).collect(),
+        }
+    };
+    model.activities().iter().zip(places).map(activity).collect()
 }

@@ -9,7 +9,8 @@
 //! phases make exactly their calls in the order of the list, between slices of equal mean. A
 //! reference task with several entries picks one at random for each cycle. Phase think time is one
 //! exponential pause before the first slice. A task with priorities never takes back a request it
-//! has started.
+//! has started. Concurrent branches of an activity graph execute on the task's processor beside each
+//! other; loops go round a geometric number of times.
 
 mod calendar;
 mod code;
@@ -64,6 +65,9 @@ pub enum SimError {
     /// Zero demands and think times all around.
     #[error("{0} cycles without taking any time")]
     Instant(Element),
+    /// Branches of an activity graph that are never all there.
+    #[error("{0} waits for ever at a join of its activity graph")]
+    Unjoined(Element),
     /// No event is left.
     #[error("{0} comes to a standstill: nothing is left to happen")]
     Dead(Element),
@@ -164,12 +168,15 @@ pub fn simulate_with(
     if options.replications == 0 || options.replications > 10_000 {
         return Err(SimError::Options("replications must be from 1 to 10000"));
     }
+    let asked = model;
+    let model = model.flat.as_ref().map_or(model, |flat| &flat.model);
     let jobs: Vec<Job<'_>> =
         (0..options.replications).map(|number| Job { model, options, number }).collect();
     let replications = run(&jobs)?;
     let events = replications.iter().map(|r| r.events).sum();
     let batches: Vec<Tally> = replications.into_iter().flat_map(|r| r.batches).collect();
-    Ok(estimate::results(model, &batches, events))
+    let results = estimate::results(model, &batches, events);
+    Ok(asked.flat.as_ref().map_or_else(|| results.clone(), |flat| flat.fold(asked, &results)))
 }
 
 fn error(model: &Model, stop: Stop) -> SimError {
@@ -180,6 +187,7 @@ fn error(model: &Model, stop: Stop) -> SimError {
     match stop {
         Stop::Unstable(id) => SimError::Unstable(task(id)),
         Stop::Instant(id) => SimError::Instant(task(id)),
+        Stop::Unjoined(id) => SimError::Unjoined(task(id)),
         Stop::Dead => {
             let name = model.name().to_owned();
             SimError::Dead(Element { kind: ElementKind::Model, name, line: 0 })

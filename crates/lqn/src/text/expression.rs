@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Constant arithmetic of variables: `$n = ($a + 2) * 3`. Only what gives one number; arrays and
-//! control flow belong to the tools that sweep.
-
-use std::collections::HashMap;
+//! Constant arithmetic of variables: `$n = ($a + 2) * 3`. Only what gives one number;
+//! lists stand alone, and control flow belongs to the tools that sweep.
 
 use super::lexer::Token;
 use super::parser::Cursor;
+use crate::parameters::{Value, Variables};
 use crate::read_error::ReadError;
 
 /// Parentheses deep; recursion below costs a few hundred bytes a level.
 const DEPTH_MAX: u32 = 64;
 
 /// The value of the expression that starts here.
-pub(super) fn value(
-    c: &mut Cursor<'_>,
-    variables: &HashMap<String, f64>,
-) -> Result<f64, ReadError> {
+pub(super) fn value(c: &mut Cursor<'_>, variables: &Variables) -> Result<f64, ReadError> {
     sum(c, variables, 0)
 }
 
-fn sum(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64, ReadError> {
+fn sum(c: &mut Cursor<'_>, v: &Variables, depth: u32) -> Result<f64, ReadError> {
     let mut total = product(c, v, depth)?;
     loop {
         match c.peek() {
@@ -37,7 +33,7 @@ fn sum(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64, 
     }
 }
 
-fn product(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64, ReadError> {
+fn product(c: &mut Cursor<'_>, v: &Variables, depth: u32) -> Result<f64, ReadError> {
     let mut total = power(c, v, depth)?;
     loop {
         match c.peek() {
@@ -54,7 +50,7 @@ fn product(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f
     }
 }
 
-fn power(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64, ReadError> {
+fn power(c: &mut Cursor<'_>, v: &Variables, depth: u32) -> Result<f64, ReadError> {
     let base = factor(c, v, depth)?;
     if c.peek() != Token::Symbol("**") {
         return Ok(base);
@@ -66,7 +62,7 @@ fn power(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64
     Ok(base.powf(power(c, v, depth + 1)?))
 }
 
-fn factor(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f64, ReadError> {
+fn factor(c: &mut Cursor<'_>, v: &Variables, depth: u32) -> Result<f64, ReadError> {
     let line = c.line();
     match c.next() {
         Token::Symbol("(") if depth < DEPTH_MAX => {
@@ -74,12 +70,17 @@ fn factor(c: &mut Cursor<'_>, v: &HashMap<String, f64>, depth: u32) -> Result<f6
             c.symbol(")")?;
             Ok(value)
         }
-        Token::Variable(name) => v.get(name).copied().ok_or_else(|| ReadError::Unknown {
-            line,
-            kind: "variable",
-            name: name.to_owned(),
-        }),
+        Token::Variable(name) => variable(name, v, line),
         token => number(token).ok_or_else(|| ReadError::syntax(line, "a number", token)),
+    }
+}
+
+/// The one value of a variable.
+pub(super) fn variable(name: &str, v: &Variables, line: u32) -> Result<f64, ReadError> {
+    match v.get(name) {
+        Value::One(value) => Ok(value),
+        Value::Several(_) => Err(ReadError::Several { line, name: name.to_owned() }),
+        Value::Unknown => Err(ReadError::Unknown { line, kind: "variable", name: name.to_owned() }),
     }
 }
 

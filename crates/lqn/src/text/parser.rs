@@ -7,31 +7,57 @@ use super::expression;
 use super::lexer::{Token, tokens};
 use crate::builder::Builder;
 use crate::model::{
-    CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
+    ActivityId, CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
     ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
 };
+use crate::parameters::{Parameters, Value, Variables};
 use crate::read_error::ReadError;
+
+/// Values of one variable; more points than anybody reads.
+const LIST_MAX: usize = 10_000;
 
 /// Reads a model.
 ///
 /// # Errors
 /// [`ReadError`], with the line and the element.
 pub fn read(text: &str) -> Result<Model, ReadError> {
+    read_with(text, &Parameters::default())
+}
+
+/// Reads a model with these values for its variables.
+///
+/// # Errors
+/// [`ReadError`], with the line and the element.
+pub fn read_with(text: &str, parameters: &Parameters) -> Result<Model, ReadError> {
     if text.len() > Limits::FILE_BYTES_MAX {
         return Err(ReadError::TooLarge(text.len()));
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser {
-        c: Cursor { tokens: &tokens, at: 0 },
-        b: Builder::new(""),
-        variables: HashMap::new(),
-        processors: HashMap::new(),
-        groups: HashMap::new(),
-        tasks: HashMap::new(),
-        entries: HashMap::new(),
-    };
+    let mut parser = Parser::new(&tokens, parameters);
     parser.file()?;
+    parser.defined()?;
+    parser.link_fans()?;
     Ok(parser.b.build()?)
+}
+
+/// Variables that the file gives a list of values, in its order: what it is meant to be solved for.
+///
+/// # Errors
+/// [`ReadError`], if the lines before the first section cannot be read.
+pub fn lists(text: &str) -> Result<Vec<(String, Vec<f64>)>, ReadError> {
+    if text.len() > Limits::FILE_BYTES_MAX {
+        return Err(ReadError::TooLarge(text.len()));
+    }
+    let tokens = tokens(text)?;
+    let mut parser = Parser::new(&tokens, &Parameters::default());
+    let mut lists = Vec::new();
+    while let Token::Variable(name) = parser.c.peek() {
+        parser.assignment(name)?;
+        if let Value::Several(values) = parser.variables.get(name) {
+            lists.push((name.to_owned(), values.to_vec()));
+        }
+    }
+    Ok(lists)
 }
 
 /// A place in the tokens.
@@ -41,7 +67,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn ahead(&self, by: usize) -> Token<'a> {
+    pub(super) fn ahead(&self, by: usize) -> Token<'a> {
         // The last token is always Eof and is never passed.
         self.tokens.get(self.at + by).map_or(Token::Eof, |t| t.0)
     }
@@ -66,7 +92,7 @@ impl<'a> Cursor<'a> {
         }
     }
     /// A name; the format lets names be numbers.
-    fn name(&mut self, what: &str) -> Result<&'a str, ReadError> {
+    pub(super) fn name(&mut self, what: &str) -> Result<&'a str, ReadError> {
         let line = self.line();
         match self.next() {
             Token::Name(s) | Token::Integer(s) | Token::Text(s) => Ok(s),
@@ -74,29 +100,49 @@ impl<'a> Cursor<'a> {
         }
     }
     /// The list ends here.
-    fn end(&mut self) -> Result<(), ReadError> {
+    pub(super) fn end(&mut self) -> Result<(), ReadError> {
         let line = self.line();
         match self.next() {
             Token::End => Ok(()),
             found => Err(ReadError::syntax(line, "the end of the list (-1)", found)),
         }
     }
-    fn is_name(&self, name: &str) -> bool {
+    pub(super) fn is_name(&self, name: &str) -> bool {
         self.peek() == Token::Name(name)
     }
 }
 
-struct Parser<'a> {
-    c: Cursor<'a>,
-    b: Builder,
-    variables: HashMap<String, f64>,
+pub(super) struct Parser<'a> {
+    pub(super) c: Cursor<'a>,
+    pub(super) b: Builder,
+    pub(super) variables: Variables,
     processors: HashMap<&'a str, ProcessorId>,
     groups: HashMap<&'a str, GroupId>,
-    tasks: HashMap<&'a str, TaskId>,
+    pub(super) tasks: HashMap<&'a str, TaskId>,
     entries: HashMap<&'a str, EntryId>,
+    entry_tasks: HashMap<EntryId, TaskId>,
+    /// Activities of all tasks; the line that names one first, until a line says what it does.
+    pub(super) activities: HashMap<(TaskId, &'a str), (ActivityId, Option<u32>)>,
+    /// Fan-ins (`I`) and fan-outs (`O`) with the names of their tasks, which may follow.
+    fans: Vec<(bool, [&'a str; 2], u32, u32)>,
 }
 
 impl<'a> Parser<'a> {
+    fn new(tokens: &'a [(Token<'a>, u32)], parameters: &Parameters) -> Self {
+        Self {
+            c: Cursor { tokens, at: 0 },
+            b: Builder::new(""),
+            variables: parameters.variables(),
+            processors: HashMap::new(),
+            groups: HashMap::new(),
+            tasks: HashMap::new(),
+            entries: HashMap::new(),
+            entry_tasks: HashMap::new(),
+            activities: HashMap::new(),
+            fans: Vec::new(),
+        }
+    }
+
     fn file(&mut self) -> Result<(), ReadError> {
         while let Token::Variable(name) = self.c.peek() {
             self.assignment(name)?;
@@ -110,30 +156,30 @@ impl<'a> Parser<'a> {
         }
         self.section("T", "tasks", Self::task)?;
         self.section("E", "entries", Self::entry)?;
-        if self.c.is_name("A") {
-            let line = self.c.line();
-            return Err(ReadError::unsupported(line, "section \"A\"", "an activity graph"));
+        while self.c.is_name("A") {
+            self.activity_section()?;
         }
-        // What follows asks the original tools for reports and convergence of variables.
-        while matches!(self.c.peek(), Token::Name("R" | "C")) {
+        // What follows asks the original tools for reports.
+        while self.c.is_name("R") {
             while !matches!(self.c.next(), Token::End | Token::Eof) {}
         }
         match self.c.peek() {
             Token::Eof => Ok(()),
+            Token::Name("C") => {
+                let what = "a variable that follows from results";
+                Err(ReadError::unsupported(self.c.line(), "section \"C\"", what))
+            }
             found => Err(ReadError::syntax(self.c.line(), "the end of the file", found)),
         }
     }
 
     fn assignment(&mut self, name: &str) -> Result<(), ReadError> {
         self.c.next();
-        let line = self.c.line();
-        if self.c.peek() == Token::Symbol(",") {
-            return Err(ReadError::unsupported(line, name, "a variable with several values"));
-        }
         self.c.symbol("=")?;
         match self.c.peek() {
             Token::Symbol("[") => {
-                return Err(ReadError::unsupported(line, name, "a variable with several values"));
+                let values = self.list()?;
+                self.variables.insert(name, values);
             }
             // Names of solvers and the like.
             Token::Text(_) => {
@@ -141,10 +187,39 @@ impl<'a> Parser<'a> {
             }
             _ => {
                 let value = expression::value(&mut self.c, &self.variables)?;
-                self.variables.insert(name.to_owned(), value);
+                self.variables.insert(name, vec![value]);
             }
         }
         Ok(())
+    }
+
+    /// `[1, 2, 5]`, or from, to and step: `[1:10, 3]`.
+    fn list(&mut self) -> Result<Vec<f64>, ReadError> {
+        self.c.symbol("[")?;
+        let line = self.c.line();
+        let mut values = vec![expression::value(&mut self.c, &self.variables)?];
+        if self.c.peek() == Token::Symbol(":") {
+            self.c.next();
+            let to = expression::value(&mut self.c, &self.variables)?;
+            self.c.symbol(",")?;
+            let step = expression::value(&mut self.c, &self.variables)?;
+            let (from, mut next) = (values[0], 1_u32);
+            // Half a step of slack: 0.1 ten times is not 1.
+            while step > 0.0 && from + f64::from(next) * step <= to + 0.5 * step {
+                values.push(from + f64::from(next) * step);
+                if values.len() > LIST_MAX {
+                    return Err(ReadError::syntax(line, "at most 10000 values", "more"));
+                }
+                next += 1;
+            }
+        } else {
+            while self.c.peek() == Token::Symbol(",") {
+                self.c.next();
+                values.push(expression::value(&mut self.c, &self.variables)?);
+            }
+        }
+        self.c.symbol("]")?;
+        Ok(values)
     }
 
     fn general(&mut self) -> Result<(), ReadError> {
@@ -232,10 +307,12 @@ impl<'a> Parser<'a> {
         };
         let id = self.b.processor(name, discipline);
         self.processors.insert(name, id);
-        let shares = matches!(discipline, ProcessorDiscipline::Ps | ProcessorDiscipline::Cfs);
-        if shares && !matches!(self.c.peek(), Token::Name(_) | Token::End | Token::Observation(_)) {
+        if !matches!(self.c.peek(), Token::Name(_) | Token::End | Token::Observation(_)) {
+            // Old files give every discipline one.
             let quantum = self.real("a quantum")?;
-            self.b.quantum(id, quantum);
+            if matches!(discipline, ProcessorDiscipline::Ps | ProcessorDiscipline::Cfs) {
+                self.b.quantum(id, quantum);
+            }
         }
         while let Token::Name(flag @ ("i" | "m" | "r" | "R")) = self.c.peek() {
             self.c.next();
@@ -251,18 +328,43 @@ impl<'a> Parser<'a> {
                     let speed = self.real("a speed")?;
                     self.b.speed(id, speed);
                 }
-                _ => self.replicas(&format!("processor \"{name}\""))?,
+                _ => {
+                    let replicas = self.replicas()?;
+                    self.b.processor_replicas(id, replicas);
+                }
             }
         }
         self.observations();
         Ok(())
     }
 
-    /// `r n`: only one replica can be solved.
-    fn replicas(&mut self, element: &str) -> Result<(), ReadError> {
+    fn replicas(&mut self) -> Result<u32, ReadError> {
         let line = self.c.line();
         let n = self.real("a number of replicas")?;
-        if n == 1.0 { Ok(()) } else { Err(ReadError::unsupported(line, element, "replication")) }
+        whole(n).ok_or_else(|| ReadError::syntax(line, "a number of replicas, a whole number", n))
+    }
+
+    /// `I from to fan-in`, `O from to fan-out`.
+    fn fan(&mut self, letter: &str) -> Result<(), ReadError> {
+        let line = self.c.line();
+        let tasks = [self.c.name("a task")?, self.c.name("a task")?];
+        let number = self.replicas()?;
+        self.fans.push((letter == "I", tasks, number, line));
+        Ok(())
+    }
+
+    fn link_fans(&mut self) -> Result<(), ReadError> {
+        for (is_in, [from, to], number, line) in std::mem::take(&mut self.fans) {
+            let from = lookup(&self.tasks, from, "task", line)?;
+            let to = lookup(&self.tasks, to, "task", line)?;
+            self.b.line = line;
+            if is_in {
+                self.b.fan_in(from, to, number);
+            } else {
+                self.b.fan_out(from, to, number);
+            }
+        }
+        Ok(())
     }
 
     fn group(&mut self) -> Result<(), ReadError> {
@@ -292,9 +394,7 @@ impl<'a> Parser<'a> {
         let line = self.c.line();
         match self.c.next() {
             Token::Name("t") => {}
-            Token::Name("I" | "O") => {
-                return Err(ReadError::unsupported(line, "section \"T\"", "fan-in and fan-out"));
-            }
+            Token::Name(letter @ ("I" | "O")) => return self.fan(letter),
             found => return Err(ReadError::syntax(line, "a task (t) or -1", found)),
         }
         let name = self.c.name("a task")?;
@@ -317,6 +417,7 @@ impl<'a> Parser<'a> {
             self.b.line = line;
             let entry_id = self.b.entry(entry, id);
             self.entries.insert(entry, entry_id);
+            self.entry_tasks.insert(entry_id, id);
         }
         self.task_options(name, id)
     }
@@ -372,7 +473,8 @@ impl<'a> Parser<'a> {
                 }
                 Token::Name("r") => {
                     self.c.next();
-                    self.replicas(&element)?;
+                    let replicas = self.replicas()?;
+                    self.b.task_replicas(id, replicas);
                 }
                 Token::Name("q") => {
                     self.c.next();
@@ -402,8 +504,7 @@ impl<'a> Parser<'a> {
         };
         let element = format!("section \"E\", \"{letter}\"");
         match letter {
-            "a" | "c" | "f" | "F" | "H" | "M" | "p" | "s" | "y" | "z" | "Z" => {}
-            "A" => return Err(ReadError::unsupported(line, element, "an activity graph")),
+            "a" | "A" | "c" | "f" | "F" | "H" | "i" | "M" | "o" | "p" | "s" | "y" | "z" | "Z" => {}
             "P" | "V" | "R" | "U" | "W" | "X" => {
                 return Err(ReadError::unsupported(line, element, "a semaphore or lock"));
             }
@@ -415,6 +516,8 @@ impl<'a> Parser<'a> {
                 let rate = self.real("an arrival rate")?;
                 self.b.open_arrivals(from, rate);
             }
+            "A" => self.begins(from)?,
+            "i" | "o" => self.entry_fan(letter, from, line)?,
             "p" => {
                 let priority = self.integer("a priority")?;
                 self.b.entry_priority(from, priority);
@@ -435,7 +538,7 @@ impl<'a> Parser<'a> {
                     }
                 })?;
             }
-            "H" => self.histogram()?,
+            "H" => self.histogram(true)?,
             "M" => self.per_phase(|_, _, _| ())?,
             "s" => self.per_phase(|b, phase, value| b.phase(from, phase).demand = value)?,
             "c" => self.per_phase(|b, phase, value| b.phase(from, phase).cv_squared = value)?,
@@ -450,8 +553,40 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn histogram(&mut self) -> Result<(), ReadError> {
-        self.real("a phase")?;
+    /// The entry is the graph that begins with this activity.
+    fn begins(&mut self, entry: EntryId) -> Result<(), ReadError> {
+        let line = self.c.line();
+        let name = self.c.name("an activity")?;
+        let Some(&task) = self.entry_tasks.get(&entry) else {
+            return Err(ReadError::Unknown { line, kind: "task", name: name.to_owned() });
+        };
+        let first = self.activity(task, name, line);
+        self.b.start(entry, first);
+        Ok(())
+    }
+
+    /// The older form of fan-in and fan-out, by entries: `i from to number -1`.
+    fn entry_fan(&mut self, letter: &str, from: EntryId, line: u32) -> Result<(), ReadError> {
+        let to = self.entry_ref()?;
+        let number = self.replicas()?;
+        self.c.end()?;
+        let tasks = [from, to].map(|e| self.entry_tasks.get(&e).copied());
+        if let [Some(from), Some(to)] = tasks {
+            self.b.line = line;
+            if letter == "i" {
+                self.b.fan_in(from, to, number);
+            } else {
+                self.b.fan_out(from, to, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// `phase min : max bins scale`; an activity has no phases.
+    pub(super) fn histogram(&mut self, phases: bool) -> Result<(), ReadError> {
+        if phases {
+            self.real("a phase")?;
+        }
         self.real("a time")?;
         self.c.symbol(":")?;
         self.real("a time")?;
@@ -479,13 +614,13 @@ impl<'a> Parser<'a> {
         self.c.end()
     }
 
-    fn entry_ref(&mut self) -> Result<EntryId, ReadError> {
+    pub(super) fn entry_ref(&mut self) -> Result<EntryId, ReadError> {
         let line = self.c.line();
         lookup(&self.entries, self.c.name("an entry")?, "entry", line)
     }
 
     /// A number, a variable, or an expression in parentheses.
-    fn real(&mut self, what: &str) -> Result<f64, ReadError> {
+    pub(super) fn real(&mut self, what: &str) -> Result<f64, ReadError> {
         let line = self.c.line();
         match self.c.peek() {
             Token::Variable(_) | Token::Symbol("(") | Token::Symbol("{") => {
@@ -498,7 +633,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn integer(&mut self, what: &str) -> Result<i32, ReadError> {
+    pub(super) fn integer(&mut self, what: &str) -> Result<i32, ReadError> {
         let line = self.c.line();
         let value = self.real(what)?;
         whole(value)
@@ -518,7 +653,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `%name [phase or level] $variable...`: results of the original tools, nothing for us.
-    fn observations(&mut self) {
+    pub(super) fn observations(&mut self) {
         while let Token::Observation(_) = self.c.peek() {
             self.c.next();
             if matches!(self.c.peek(), Token::Integer(_)) {
@@ -531,13 +666,21 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn lookup<T: Copy>(
+pub(super) fn lookup<T: Copy>(
     map: &HashMap<&str, T>,
     name: &str,
     kind: &'static str,
     line: u32,
 ) -> Result<T, ReadError> {
     map.get(name).copied().ok_or_else(|| ReadError::Unknown { line, kind, name: name.to_owned() })
+}
+
+/// The value of an expression of numbers and known variables.
+pub(crate) fn constant(text: &str, variables: &Variables) -> Option<f64> {
+    let tokens = tokens(text).ok()?;
+    let mut cursor = Cursor { tokens: &tokens, at: 0 };
+    let value = expression::value(&mut cursor, variables).ok()?;
+    (cursor.peek() == Token::Eof && value.is_finite()).then_some(value)
 }
 
 /// A non-negative whole number that fits.

@@ -7,19 +7,30 @@ use std::collections::HashMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::attributes::Attributes;
+use super::graphs::Graphs;
+use super::variables;
 use crate::builder::Builder;
 use crate::model::{
-    CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
-    ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
+    ActivityId, CallKind, CallOrder, EntryId, GroupId, Limits, Model, Multiplicity, PHASES_MAX,
+    Phase, ProcessorDiscipline, ProcessorId, Settings, TaskDiscipline, TaskId,
 };
+use crate::parameters::{Parameters, Variables};
 use crate::read_error::ReadError;
-use crate::text::whole;
 
 /// Reads a model.
 ///
 /// # Errors
 /// [`ReadError`], with the line and the element.
 pub fn read(text: &str) -> Result<Model, ReadError> {
+    read_with(text, &Parameters::default())
+}
+
+/// Reads a model with these values for its variables.
+///
+/// # Errors
+/// [`ReadError`], with the line and the element.
+pub fn read_with(text: &str, parameters: &Parameters) -> Result<Model, ReadError> {
     if text.len() > Limits::FILE_BYTES_MAX {
         return Err(ReadError::TooLarge(text.len()));
     }
@@ -29,10 +40,15 @@ pub fn read(text: &str) -> Result<Model, ReadError> {
         group: None,
         task: None,
         entry: None,
+        in_graph: false,
         phase: 0,
+        activity: None,
         links: Vec::new(),
+        fans: Vec::new(),
+        graphs: Graphs::default(),
         seen_model: false,
     };
+    let variables = variables::constants(text, parameters);
     let mut lines = Lines { text, at: 0, line: 1 };
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
@@ -51,7 +67,7 @@ pub fn read(text: &str) -> Result<Model, ReadError> {
                     let found = format!("a depth of {depth}");
                     return Err(ReadError::syntax(line, "at most 32 nested elements", found));
                 }
-                if skipped.is_none() && !builder.start(&start, line)? {
+                if skipped.is_none() && !builder.start(&start, line, &variables)? {
                     skipped = Some(depth);
                 }
             }
@@ -94,11 +110,18 @@ impl Lines<'_> {
     }
 }
 
+/// Who makes a call.
+#[derive(Clone, Copy)]
+enum Source {
+    Phase(EntryId, usize),
+    Activity(ActivityId),
+    /// No call: the request is passed on.
+    Forward(EntryId),
+}
+
 /// A call or forward whose target is not known yet.
 struct Link {
-    from: EntryId,
-    /// 0 is a forward.
-    phase: usize,
+    from: Source,
     kind: CallKind,
     to: String,
     mean: f64,
@@ -111,17 +134,29 @@ struct Linker {
     group: Option<GroupId>,
     task: Option<TaskId>,
     entry: Option<EntryId>,
+    /// Inside `task-activities`.
+    in_graph: bool,
     /// Phase of the activity we are in; 0 outside.
     phase: usize,
+    /// The activity of a graph we are in.
+    activity: Option<ActivityId>,
     links: Vec<Link>,
+    /// Task, the other one, whether it is called, how many, and the line.
+    fans: Vec<(TaskId, String, bool, u32, u32)>,
+    graphs: Graphs,
     seen_model: bool,
 }
 
 impl Linker {
     /// An element begins; false to skip it with all inside.
-    fn start(&mut self, start: &BytesStart<'_>, line: u32) -> Result<bool, ReadError> {
+    fn start(
+        &mut self,
+        start: &BytesStart<'_>,
+        line: u32,
+        variables: &Variables,
+    ) -> Result<bool, ReadError> {
         let name = start.name();
-        let a = Attributes::new(start, line)?;
+        let a = Attributes::new(start, line, variables)?;
         self.b.line = line;
         match name.as_ref() {
             "lqn-model" => {
@@ -139,33 +174,60 @@ impl Linker {
             "task" => self.start_task(&a)?,
             "entry" => self.start_entry(&a)?,
             "entry-phase-activities" | "lqn-core" => {}
-            "activity" => self.start_activity(&a)?,
-            "synch-call" | "asynch-call" => {
-                let entry = a.inside(self.entry, "an entry")?;
-                if self.phase == 0 {
-                    return Err(ReadError::syntax(line, "a call inside an activity", &a.element));
+            "activity" if self.in_graph => {
+                let task = a.inside(self.task, "a task")?;
+                if !self.graphs.refers(&a)? {
+                    let id = self.b.activity(a.required("name")?, task);
+                    work(&a, self.b.work(id))?;
+                    self.activity = Some(id);
+                    self.graphs.define(&a, task, id)?;
                 }
-                let kind = if name.as_ref() == "synch-call" {
-                    CallKind::Synchronous
-                } else {
-                    CallKind::Asynchronous
-                };
-                let (to, mean) = (a.required("dest")?.to_owned(), a.real("calls-mean", 1.0)?);
-                self.links.push(Link { from: entry, phase: self.phase, kind, to, mean, line });
             }
+            "activity" => self.start_activity(&a)?,
+            "synch-call" => self.start_call(&a, CallKind::Synchronous)?,
+            "asynch-call" => self.start_call(&a, CallKind::Asynchronous)?,
             "forwarding" => {
-                let from = a.inside(self.entry, "an entry")?;
+                let from = Source::Forward(a.inside(self.entry, "an entry")?);
                 let (to, mean) = (a.required("dest")?.to_owned(), a.real("prob", 1.0)?);
                 let kind = CallKind::Synchronous;
-                self.links.push(Link { from, phase: 0, kind, to, mean, line });
+                self.links.push(Link { from, kind, to, mean, line });
             }
-            "task-activities" | "entry-activity-graph" => return a.refuse("an activity graph"),
-            "fan-in" | "fan-out" => return a.refuse("replication"),
+            "task-activities" => {
+                a.inside(self.task, "a task")?;
+                self.in_graph = true;
+            }
+            other if self.in_graph => {
+                let task = a.inside(self.task, "a task")?;
+                return self.graphs.start(other, &a, task);
+            }
+            "entry-activity-graph" => return a.refuse("an activity graph inside an entry"),
+            "fan-in" => self.start_fan(&a, "source", false)?,
+            "fan-out" => self.start_fan(&a, "dest", true)?,
+            "spex-convergence" => return a.refuse("a variable that follows from results"),
             "slot" | "call-list" => return a.refuse("this element"),
             // Results, pragmas, control of the original tools.
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn start_call(&mut self, a: &Attributes<'_>, kind: CallKind) -> Result<(), ReadError> {
+        let line = a.line;
+        let from = match (self.activity, self.entry, self.phase) {
+            (Some(activity), ..) => Source::Activity(activity),
+            (None, Some(entry), phase) if phase > 0 => Source::Phase(entry, phase),
+            _ => return Err(ReadError::syntax(line, "a call inside an activity", &a.element)),
+        };
+        let (to, mean) = (a.required("dest")?.to_owned(), a.real("calls-mean", 1.0)?);
+        self.links.push(Link { from, kind, to, mean, line });
+        Ok(())
+    }
+
+    fn start_fan(&mut self, a: &Attributes<'_>, other: &str, out: bool) -> Result<(), ReadError> {
+        let here = a.inside(self.task, "a task")?;
+        let number = a.integer("value", 1)?;
+        self.fans.push((here, a.required(other)?.to_owned(), out, number, a.line));
+        Ok(())
     }
 
     fn end(&mut self, name: &str) {
@@ -174,8 +236,9 @@ impl Linker {
             "group" => self.group = None,
             "task" => self.task = None,
             "entry" => self.entry = None,
-            "activity" => self.phase = 0,
-            _ => {}
+            "activity" => (self.phase, self.activity) = (0, None),
+            "task-activities" => self.in_graph = false,
+            other => self.graphs.end(other),
         }
     }
 
@@ -202,14 +265,14 @@ impl Linker {
             "inf" => ProcessorDiscipline::Delay,
             other => return a.wrong("scheduling", "a scheduling discipline", other),
         };
-        a.one("replication")?;
+        let replicas = a.integer("replication", 1)?;
         let id = self.b.processor(a.required("name")?, discipline);
         if discipline != ProcessorDiscipline::Delay {
             let copies = a.copies()?;
             self.b.cores(id, copies);
         }
         let (speed, quantum) = (a.real("speed-factor", 1.0)?, a.real("quantum", 0.0)?);
-        self.b.speed(id, speed).quantum(id, quantum);
+        self.b.speed(id, speed).quantum(id, quantum).processor_replicas(id, replicas);
         self.processor = Some(id);
         Ok(())
     }
@@ -227,7 +290,7 @@ impl Linker {
             "semaphore" | "rwlock" => return a.refuse("a semaphore or lock").map(|_| ()),
             other => return a.wrong("scheduling", "a scheduling discipline", other),
         };
-        a.one("replication")?;
+        let replicas = a.integer("replication", 1)?;
         if a.real("queue-length", 0.0)? != 0.0 {
             return a.refuse("a bounded queue").map(|_| ());
         }
@@ -237,6 +300,7 @@ impl Linker {
         let copies =
             if discipline == TaskDiscipline::Delay { Multiplicity::Infinite } else { a.copies()? };
         let id = self.b.task(a.required("name")?, processor, copies);
+        self.b.task_replicas(id, replicas);
         let priority = i32::try_from(a.integer("priority", 0)?).unwrap_or(i32::MAX);
         self.b
             .discipline(id, discipline)
@@ -274,17 +338,9 @@ impl Linker {
         if !(1..=PHASES_MAX).contains(&phase) {
             return a.wrong("phase", "1, 2 or 3", a.text("phase").unwrap_or("nothing"));
         }
-        let order = match a.text("call-order").unwrap_or("STOCHASTIC") {
-            "STOCHASTIC" => CallOrder::Stochastic,
-            "DETERMINISTIC" => CallOrder::Deterministic,
-            other => return a.wrong("call-order", "STOCHASTIC or DETERMINISTIC", other),
-        };
         let slot = self.b.phase(entry, phase);
-        slot.demand = a.real("host-demand-mean", 0.0)?;
-        slot.cv_squared = a.real("host-demand-cvsq", 1.0)?;
-        slot.think = a.real("think-time", 0.0)?;
-        slot.order = order;
         slot.line = a.line;
+        work(a, slot)?;
         self.phase = phase;
         Ok(())
     }
@@ -299,90 +355,39 @@ impl Linker {
             };
             let to = EntryId::at(to);
             self.b.line = link.line;
-            if link.phase == 0 {
-                self.b.forward(link.from, to, link.mean);
+            match link.from {
+                Source::Forward(from) => self.b.forward(from, to, link.mean),
+                Source::Phase(from, phase) => self.b.call(from, phase, link.kind, to, link.mean),
+                Source::Activity(from) => self.b.activity_call(from, link.kind, to, link.mean),
+            };
+        }
+        self.graphs.link(&mut self.b, &names)?;
+        let tasks: HashMap<String, usize> =
+            self.b.tasks.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
+        for (here, other, out, number, line) in self.fans {
+            let Some(&at) = tasks.get(&other) else {
+                return Err(ReadError::Unknown { line, kind: "task", name: other });
+            };
+            self.b.line = line;
+            if out {
+                self.b.fan_out(here, TaskId::at(at), number);
             } else {
-                self.b.call(link.from, link.phase, link.kind, to, link.mean);
+                self.b.fan_in(TaskId::at(at), here, number);
             }
         }
         Ok(self.b.build()?)
     }
 }
 
-/// The attributes of an element, unescaped.
-struct Attributes<'a> {
-    element: String,
-    line: u32,
-    list: Vec<(&'a str, String)>,
-}
-
-impl<'a> Attributes<'a> {
-    fn new(start: &'a BytesStart<'_>, line: u32) -> Result<Self, ReadError> {
-        let mut list = Vec::new();
-        for attribute in start.attributes() {
-            let wrong = |e: &dyn std::fmt::Display| ReadError::Xml { line, message: e.to_string() };
-            let attribute = attribute.map_err(|e| wrong(&e))?;
-            let value = quick_xml::escape::unescape(&attribute.value).map_err(|e| wrong(&e))?;
-            list.push((attribute.key.into_inner(), value.into_owned()));
-        }
-        let mut element = format!("<{}>", start.name().as_ref());
-        if let Some((_, name)) = list.iter().find(|(key, _)| *key == "name") {
-            let name: String = name.chars().take(Limits::NAME_BYTES_MAX).collect();
-            element = format!("<{} name=\"{name}\">", start.name().as_ref());
-        }
-        Ok(Self { element, line, list })
-    }
-
-    fn text(&self, key: &str) -> Option<&str> {
-        self.list.iter().find(|(k, _)| *k == key).map(|(_, v)| v.as_str())
-    }
-
-    fn required(&self, key: &str) -> Result<&str, ReadError> {
-        let expected = || format!("{} with attribute \"{key}\"", self.element);
-        self.text(key).ok_or_else(|| ReadError::syntax(self.line, &expected(), "none"))
-    }
-
-    /// The element that must be around this one.
-    fn inside<T>(&self, around: Option<T>, what: &str) -> Result<T, ReadError> {
-        let expected = || format!("{} inside {what}", self.element);
-        around.ok_or_else(|| ReadError::syntax(self.line, &expected(), "it elsewhere"))
-    }
-
-    fn wrong<T>(&self, key: &str, expected: &str, found: &str) -> Result<T, ReadError> {
-        let expected = format!("{} with {key} {expected}", self.element);
-        Err(ReadError::syntax(self.line, &expected, format!("\"{found}\"")))
-    }
-
-    fn refuse(&self, what: &str) -> Result<bool, ReadError> {
-        Err(ReadError::unsupported(self.line, self.element.clone(), what))
-    }
-
-    fn real(&self, key: &str, default: f64) -> Result<f64, ReadError> {
-        let Some(value) = self.text(key) else { return Ok(default) };
-        match value.trim() {
-            v if v.starts_with('$') => {
-                let what = format!("the variable {v}");
-                Err(ReadError::unsupported(self.line, self.element.clone(), &what))
-            }
-            "@infinity" => Ok(f64::INFINITY),
-            v => v.parse().or_else(|_| self.wrong(key, "a number", value)),
-        }
-    }
-
-    fn integer(&self, key: &str, default: u32) -> Result<u32, ReadError> {
-        let value = self.real(key, f64::from(default))?;
-        whole(value).map_or_else(|| self.wrong(key, "a whole number", &value.to_string()), Ok)
-    }
-
-    fn copies(&self) -> Result<Multiplicity, ReadError> {
-        let value = self.real("multiplicity", 1.0)?;
-        if value == f64::INFINITY {
-            return Ok(Multiplicity::Infinite);
-        }
-        Ok(Multiplicity::Finite(self.integer("multiplicity", 1)?))
-    }
-
-    fn one(&self, key: &str) -> Result<(), ReadError> {
-        if self.real(key, 1.0)? == 1.0 { Ok(()) } else { self.refuse("replication").map(|_| ()) }
-    }
+/// What a phase or an activity does.
+fn work(a: &Attributes<'_>, work: &mut Phase) -> Result<(), ReadError> {
+    work.order = match a.text("call-order").unwrap_or("STOCHASTIC") {
+        "STOCHASTIC" => CallOrder::Stochastic,
+        "DETERMINISTIC" => CallOrder::Deterministic,
+        other => return a.wrong("call-order", "STOCHASTIC or DETERMINISTIC", other),
+    };
+    work.demand = a.real("host-demand-mean", 0.0)?;
+    work.cv_squared = a.real("host-demand-cvsq", 1.0)?;
+    work.think = a.real("think-time", 0.0)?;
+    Ok(())
 }

@@ -5,33 +5,41 @@ use std::fmt::Write;
 
 use quick_xml::escape::escape;
 
+use super::write_graph;
+use super::write_results::Out;
 use crate::model::{
-    CallKind, CallOrder, Entry, EntryId, Model, Multiplicity, ProcessorDiscipline, Task,
+    CallKind, CallOrder, EntryId, Model, Multiplicity, Phase, ProcessorDiscipline, Task,
     TaskDiscipline, TaskId,
 };
+use crate::results::{CallResult, Results};
 
 /// The model as XML.
 #[must_use]
 pub fn write(model: &Model) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = document(model, &mut out);
-    out
+    Out::with(None, |o| document(model, o))
 }
 
-fn document(m: &Model, o: &mut String) -> std::fmt::Result {
+/// The model as XML with its results in place, as the tools of the format write them.
+#[must_use]
+pub fn write_solved(model: &Model, results: &Results) -> String {
+    Out::with(Some(results), |o| document(model, o))
+}
+
+fn document(m: &Model, o: &mut Out<'_>) -> std::fmt::Result {
     let s = m.settings();
     writeln!(o, "<?xml version=\"1.0\"?>\n<lqn-model name=\"{}\">", escape(m.name()))?;
     writeln!(
         o,
         "  <solver-params comment=\"{}\" conv_val=\"{}\" it_limit=\"{}\" print_int=\"{}\" \
-         underrelax_coeff=\"{}\"/>",
+         underrelax_coeff=\"{}\">",
         escape(s.comment.as_str()),
         s.convergence,
         s.iterations,
         s.print_interval,
         s.under_relaxation
     )?;
+    o.general()?;
+    writeln!(o, "  </solver-params>")?;
     for (index, p) in m.processors().iter().enumerate() {
         let scheduling = match p.discipline {
             ProcessorDiscipline::Fcfs => "fcfs",
@@ -49,10 +57,14 @@ fn document(m: &Model, o: &mut String) -> std::fmt::Result {
         if p.speed != 1.0 {
             write!(o, " speed-factor=\"{}\"", p.speed)?;
         }
+        if p.replicas != 1 {
+            write!(o, " replication=\"{}\"", p.replicas)?;
+        }
         if p.quantum != 0.0 {
             write!(o, " quantum=\"{}\"", p.quantum)?;
         }
         writeln!(o, ">")?;
+        o.processor(index)?;
         for (g, group) in
             m.groups().iter().enumerate().filter(|(_, g)| g.processor.index() == index)
         {
@@ -62,6 +74,7 @@ fn document(m: &Model, o: &mut String) -> std::fmt::Result {
                 "    <group name=\"{name}\" share=\"{}\" cap=\"{}\">",
                 group.share, group.cap
             )?;
+            o.group(g)?;
             tasks(m, |t| t.group.is_some_and(|of| of.index() == g), o)?;
             writeln!(o, "    </group>")?;
         }
@@ -71,7 +84,7 @@ fn document(m: &Model, o: &mut String) -> std::fmt::Result {
     writeln!(o, "</lqn-model>")
 }
 
-fn copies(copies: Multiplicity, o: &mut String) -> std::fmt::Result {
+fn copies(copies: Multiplicity, o: &mut Out<'_>) -> std::fmt::Result {
     match copies {
         Multiplicity::Finite(1) => Ok(()),
         Multiplicity::Finite(n) => write!(o, " multiplicity=\"{n}\""),
@@ -79,7 +92,7 @@ fn copies(copies: Multiplicity, o: &mut String) -> std::fmt::Result {
     }
 }
 
-fn tasks(m: &Model, here: impl Fn(&Task) -> bool, o: &mut String) -> std::fmt::Result {
+fn tasks(m: &Model, here: impl Fn(&Task) -> bool, o: &mut Out<'_>) -> std::fmt::Result {
     for (index, t) in m.tasks().iter().enumerate().filter(|(_, t)| here(t)) {
         let scheduling = match t.discipline {
             TaskDiscipline::Reference => "ref",
@@ -98,18 +111,38 @@ fn tasks(m: &Model, here: impl Fn(&Task) -> bool, o: &mut String) -> std::fmt::R
         if t.think != 0.0 {
             write!(o, " think-time=\"{}\"", t.think)?;
         }
+        if t.replicas != 1 {
+            write!(o, " replication=\"{}\"", t.replicas)?;
+        }
         writeln!(o, ">")?;
+        o.task(index)?;
+        fans(m, TaskId::at(index), o)?;
         for &e in m.entries_of(TaskId::at(index)) {
             entry(m, e, o)?;
         }
+        write_graph::write(m, TaskId::at(index), o)?;
         writeln!(o, "    </task>")?;
     }
     Ok(())
 }
 
-fn entry(m: &Model, id: EntryId, o: &mut String) -> std::fmt::Result {
+fn fans(m: &Model, task: TaskId, o: &mut Out<'_>) -> std::fmt::Result {
+    let name = |t: TaskId| escape(m.tasks()[t.index()].name.as_str());
+    for fan in m.fans() {
+        if let Some(number) = fan.fan_out.filter(|_| fan.from == task) {
+            writeln!(o, "      <fan-out dest=\"{}\" value=\"{number}\"/>", name(fan.to))?;
+        }
+        if let Some(number) = fan.fan_in.filter(|_| fan.to == task) {
+            writeln!(o, "      <fan-in source=\"{}\" value=\"{number}\"/>", name(fan.from))?;
+        }
+    }
+    Ok(())
+}
+
+fn entry(m: &Model, id: EntryId, o: &mut Out<'_>) -> std::fmt::Result {
     let e = &m.entries()[id.index()];
-    write!(o, "      <entry name=\"{}\" type=\"PH1PH2\"", escape(e.name.as_str()))?;
+    let kind = if e.start.is_some() { "NONE" } else { "PH1PH2" };
+    write!(o, "      <entry name=\"{}\" type=\"{kind}\"", escape(e.name.as_str()))?;
     if let Some(rate) = e.arrival_rate {
         write!(o, " open-arrival-rate=\"{rate}\"")?;
     }
@@ -117,41 +150,66 @@ fn entry(m: &Model, id: EntryId, o: &mut String) -> std::fmt::Result {
         write!(o, " priority=\"{}\"", e.priority)?;
     }
     writeln!(o, ">")?;
+    o.entry(id.index(), e.start.is_some())?;
     let name = |to: EntryId| escape(m.entries()[to.index()].name.as_str());
-    for f in &e.forwards {
-        writeln!(o, "        <forwarding dest=\"{}\" prob=\"{}\"/>", name(f.to), f.probability)?;
+    for (at, f) in e.forwards.iter().enumerate() {
+        let (to, probability) = (name(f.to), f.probability);
+        write!(o, "        <forwarding dest=\"{to}\" prob=\"{probability}\"")?;
+        let result = o.results.map(|r| r.entries[id.index()].forwards[at].waiting);
+        o.call("forwarding", result)?;
     }
-    phases(e, &name, o)?;
+    if e.start.is_none() {
+        phases(m, id.index(), &name, o)?;
+    }
     writeln!(o, "      </entry>")
 }
 
 fn phases<'a>(
-    e: &Entry,
+    m: &Model,
+    index: usize,
     name: &dyn Fn(EntryId) -> std::borrow::Cow<'a, str>,
-    o: &mut String,
+    o: &mut Out<'_>,
 ) -> std::fmt::Result {
+    let e = &m.entries()[index];
     writeln!(o, "        <entry-phase-activities>")?;
-    for (number, p) in e.phases.iter().enumerate() {
-        let (own, number) = (escape(e.name.as_str()), number + 1);
+    for (at, p) in e.phases.iter().enumerate() {
+        let (own, number) = (escape(e.name.as_str()), at + 1);
         write!(o, "          <activity name=\"{own}_ph{number}\" phase=\"{number}\"")?;
-        write!(o, " host-demand-mean=\"{}\"", p.demand)?;
-        if p.cv_squared != 1.0 {
-            write!(o, " host-demand-cvsq=\"{}\"", p.cv_squared)?;
-        }
-        if p.think != 0.0 {
-            write!(o, " think-time=\"{}\"", p.think)?;
-        }
-        if p.order == CallOrder::Deterministic {
-            write!(o, " call-order=\"DETERMINISTIC\"")?;
-        }
-        writeln!(o, ">")?;
-        for call in &p.calls {
-            let element =
-                if call.kind == CallKind::Synchronous { "synch-call" } else { "asynch-call" };
-            let (dest, mean) = (name(call.to), call.mean);
-            writeln!(o, "            <{element} dest=\"{dest}\" calls-mean=\"{mean}\"/>")?;
-        }
-        writeln!(o, "          </activity>")?;
+        let results = o.results.map(|r| &r.entries[index].phases[at]);
+        let calls = results.map(|r| r.calls.as_slice());
+        work(p, name, o, calls, |o| o.phase(results))?;
     }
     writeln!(o, "        </entry-phase-activities>")
+}
+
+/// The rest of an `<activity>`: what it does, its results, its calls with theirs.
+pub(super) fn work<'a, 'r>(
+    p: &Phase,
+    name: &dyn Fn(EntryId) -> std::borrow::Cow<'a, str>,
+    o: &mut Out<'r>,
+    calls: Option<&[CallResult]>,
+    results: impl FnOnce(&mut Out<'r>) -> std::fmt::Result,
+) -> std::fmt::Result {
+    write!(o, " host-demand-mean=\"{}\"", p.demand)?;
+    if p.cv_squared != 1.0 {
+        write!(o, " host-demand-cvsq=\"{}\"", p.cv_squared)?;
+    }
+    if p.think != 0.0 {
+        write!(o, " think-time=\"{}\"", p.think)?;
+    }
+    if p.order == CallOrder::Deterministic {
+        write!(o, " call-order=\"DETERMINISTIC\"")?;
+    }
+    writeln!(o, ">")?;
+    results(o)?;
+    for (at, call) in p.calls.iter().enumerate() {
+        let waits = call.kind == CallKind::Synchronous;
+        let element = if waits { "synch-call" } else { "asynch-call" };
+        let (dest, mean) = (name(call.to), call.mean);
+        write!(o, "            <{element} dest=\"{dest}\" calls-mean=\"{mean}\"")?;
+        // The tools of the format give the response of a request that nobody waits for.
+        let result = calls.map(|c| if waits { c[at].waiting } else { c[at].response });
+        o.call(element, result)?;
+    }
+    writeln!(o, "          </activity>")
 }

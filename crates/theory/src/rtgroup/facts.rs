@@ -18,7 +18,7 @@ const COARSE_TICKS: u64 = 5;
 pub(super) fn refusals(
     proposed: &[Held],
     unchanged: &[Held],
-    asked: &CapsuleName,
+    asked: Option<&CapsuleName>,
     touched: &CpuSet,
     limits: &Limits,
 ) -> Vec<Reason> {
@@ -39,7 +39,7 @@ pub(super) fn refusals(
 
 /// The servers that would have their budgets too late; the same lateness on several CPUs is one
 /// reason.
-fn late_servers(proposed: &[Held], asked: &CapsuleName, touched: &CpuSet) -> Vec<Reason> {
+fn late_servers(proposed: &[Held], asked: Option<&CapsuleName>, touched: &CpuSet) -> Vec<Reason> {
     let late_on = |cpu: CpuIndex| {
         let servers = servers_on(proposed, cpu);
         let late = (0..servers.len()).filter(|&i| response(&servers, i, 1).is_none());
@@ -55,7 +55,7 @@ fn late_servers(proposed: &[Held], asked: &CapsuleName, touched: &CpuSet) -> Vec
             cpus,
             name: held.name.clone(),
             reservation: held.reservation,
-            asked: held.name == *asked,
+            asked: asked == Some(&held.name),
             response,
             horizon: horizon(held.reservation, HORIZON_PERIODS),
             ahead,

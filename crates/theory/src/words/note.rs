@@ -45,6 +45,17 @@ impl fmt::Display for Note {
                  are missing here although no CPU is shared",
                 names(elsewhere)
             ),
+            Note::Outranked { foreign } => {
+                write!(
+                    f,
+                    "interrupts and threads of the fair, real-time and deadline classes run before \
+                     any capsule"
+                )?;
+                match foreign.as_ppb() {
+                    0 => write!(f, "; nothing is kept for them"),
+                    _ => write!(f, "; {foreign} of each CPU is kept for them"),
+                }
+            }
             Note::NoGuarantee => write!(
                 f,
                 "a quota caps and guarantees nothing: neighbours can still take the CPU, and \

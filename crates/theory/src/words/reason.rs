@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use evenkeel_model::{CapsuleName, CpuSet, Reservation, Span};
+use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, Reservation, Span};
 
 use super::{names, title};
 use crate::verdict::{HostHolder, HostSum, Reason};
@@ -20,8 +20,21 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "the kernel adds up the real-time groups of all CPUs and allows {limit} of \
-                     one: {}{left} are left, this adds {adds}",
-                    held_by(holders, sum)
+                     one{}",
+                    needed(held_by(holders, sum), *left, *adds)
+                )
+            }
+            Reason::CpuSumExceeded { cpus, adds, limit, foreign, left, holders } => {
+                let outranked = match foreign.as_ppb() {
+                    0 => String::new(),
+                    _ => format!(" and, {foreign}, for what outranks them"),
+                };
+                write!(
+                    f,
+                    "{}: capsules may have {limit} of a CPU, the rest stays for best \
+                     effort{outranked}{}",
+                    title(cpus),
+                    needed(holders_in_words(holders), *left, *adds)
                 )
             }
             Reason::NoBandLeft { capsules_max } => write!(
@@ -89,12 +102,27 @@ impl Late<'_> {
 
 /// `'a' holds 40 % on CPU 1, 'b' holds 30 % on CPU 0, groups that are no capsules hold 10 %; `
 fn held_by(holders: &[HostHolder], sum: &HostSum) -> String {
-    let mut parts: Vec<String> = holders
-        .iter()
-        .map(|h| format!("'{}' holds {} on {}", h.name, h.bandwidth, title(&h.cpus)))
-        .collect();
-    if sum.foreign.as_ppb() > 0 {
-        parts.push(format!("groups that are no capsules hold {}", sum.foreign));
+    let parts =
+        holders.iter().map(|h| format!("'{}' holds {} on {}", h.name, h.bandwidth, title(&h.cpus)));
+    let foreign = (sum.foreign.as_ppb() > 0)
+        .then(|| format!("groups that are no capsules hold {}", sum.foreign));
+    listed(parts.chain(foreign).collect())
+}
+
+/// `'a' holds 40 %, 'b' holds 30 %; `
+fn holders_in_words(holders: &[HostHolder]) -> String {
+    listed(holders.iter().map(|h| format!("'{}' holds {}", h.name, h.bandwidth)).collect())
+}
+
+/// `: 'a' holds 40 %; 55 % are left, this adds 60 %`, or where nobody holds anything `, and this
+/// needs 100 %`.
+fn needed(held: String, left: Bandwidth, adds: Bandwidth) -> String {
+    match held.is_empty() {
+        true => format!(", and this needs {adds}"),
+        false => format!(": {held}{left} are left, this adds {adds}"),
     }
+}
+
+fn listed(parts: Vec<String>) -> String {
     if parts.is_empty() { String::new() } else { format!("{}; ", parts.join(", ")) }
 }

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A real KVM guest with vhost-net, a fixed budget, and traffic from a network namespace: whatever
+//! the kernel does for the guest must come out of its budget.
+//!
+//! The guest boots outside and is taken into a capsule as a running VM is on any host: by its
+//! process number, threads found and their roles with it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use evenkeel_host::AttachRequest;
+use evenkeel_kernel::Pid;
+use evenkeel_kernel::process::{thread_time, threads};
+use evenkeel_model::{CapsuleName, NetworkContextKind, Role};
+use serde::{Deserialize, Serialize};
+
+use super::initramfs::Initramfs;
+use super::session::Session;
+use crate::workload::{now, sleep_until};
+
+const MS: u64 = 1_000_000;
+const INIT: &str = include_str!("guest-init.sh");
+const BUDGET: u64 = 6 * MS;
+const PERIOD: u64 = 20 * MS;
+/// The traffic begins, runs, is measured in the middle: 150 periods.
+const TRAFFIC_S: u64 = 6;
+const SETTLE: u64 = 1_500 * MS;
+const WINDOW: u64 = 3_000 * MS;
+/// Emulated virtualisation inside emulation: 5 to 20 s.
+const BOOT_LIMIT: u64 = 180_000 * MS;
+const ADDRESS: &str = "10.99.2.10";
+
+/// What was measured of one guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Guest {
+    /// Budget every `period_ns` on one CPU.
+    pub budget_ns: u64,
+    /// The period.
+    pub period_ns: u64,
+    /// How many threads have the role `vhost`.
+    pub vhost_threads: u32,
+    /// Names, roles and evidence of all threads, for a reader.
+    pub threads: Vec<String>,
+    /// While it received TCP.
+    pub tcp: Traffic,
+    /// While small datagrams came as fast as one CPU sends them.
+    pub flood: Traffic,
+}
+
+/// One kind of traffic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// How long it was watched.
+    pub window_ns: u64,
+    /// CPU time of all the guest's threads in that time.
+    pub executed_ns: u64,
+    /// Of that, what vhost workers had.
+    pub vhost_ns: u64,
+    /// What the client says that arrived.
+    pub bits_per_second: f64,
+}
+
+/// Boots a guest, takes it into a capsule of `session`'s enforcer, measures, and writes the result
+/// under `name`.
+pub fn run(session: &Session, name: &str) -> anyhow::Result<()> {
+    let begun = now();
+    let directory = session.directory("guest", name)?;
+    let network = Network::create()?;
+    let mut guest = boot(&directory)?;
+    let capsule = session.create("guest", BUDGET, PERIOD, &[0])?;
+    let request = AttachRequest {
+        name: capsule.clone(),
+        vm: format!("pid:{}", guest.child.id()).parse()?,
+        netdevs: Vec::new(),
+        context: NetworkContextKind::Shared,
+    };
+    session.host.apply(&session.host.plan_attach(&request)?)?;
+    let measured = measure(session, &capsule, guest.child.id())?;
+    fs::write(directory.join("guest.json"), serde_json::to_vec_pretty(&measured)?)?;
+    guest.end();
+    session.delete(&capsule)?;
+    drop(network);
+    eprintln!("guest {name}: {} ms", (now() - begun) / MS);
+    Ok(())
+}
+
+fn measure(session: &Session, capsule: &CapsuleName, pid: u32) -> anyhow::Result<Guest> {
+    let view = session.host.show(capsule, evenkeel_model::Span::ZERO)?;
+    let vhost: Vec<u32> =
+        view.threads.iter().filter(|t| t.role == Role::Vhost).map(|t| t.tid.0).collect();
+    let describe =
+        |t: &evenkeel_host::ThreadView| format!("{}: {} ({})", t.comm, t.role, t.evidence);
+    Ok(Guest {
+        budget_ns: BUDGET,
+        period_ns: PERIOD,
+        vhost_threads: u32::try_from(vhost.len())?,
+        threads: view.threads.iter().map(describe).collect(),
+        tcp: traffic(pid, &vhost, &[])?,
+        flood: traffic(pid, &vhost, &["-u", "-b", "0", "-l", "64"])?,
+    })
+}
+
+/// Sends to the guest from the namespace, on CPU 1, and watches the guest's threads meanwhile.
+fn traffic(pid: u32, vhost: &[u32], kind: &[&str]) -> anyhow::Result<Traffic> {
+    let mut client = Command::new("ip");
+    client.args(["netns", "exec", "client", "taskset", "-c", "1", "iperf3", "-J", "-c", ADDRESS]);
+    client.args(["-t", &TRAFFIC_S.to_string()]).args(kind);
+    client.stdin(Stdio::null()).stdout(Stdio::piped());
+    let client = client.spawn().context("starting iperf3")?;
+    sleep_until(now() + SETTLE);
+    let (start, before) = (now(), executed(pid, vhost)?);
+    sleep_until(start + WINDOW);
+    let (end, after) = (now(), executed(pid, vhost)?);
+    let output = client.wait_with_output().context("waiting for iperf3")?;
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    // The guest's own account comes last over a connection that a flood can drown; then there is
+    // the sender's.
+    let sums = ["sum_received", "sum"].map(|sum| said["end"][sum]["bits_per_second"].as_f64());
+    let Some(bits_per_second) = sums.into_iter().flatten().next() else {
+        bail!("iperf3 {} measured nothing: {}", kind.join(" "), said["error"]);
+    };
+    Ok(Traffic {
+        window_ns: end - start,
+        executed_ns: after.0 - before.0,
+        vhost_ns: after.1 - before.1,
+        bits_per_second,
+    })
+}
+
+/// CPU time of all threads of `pid`, and of those in `vhost`, as the kernel charges it.
+fn executed(pid: u32, vhost: &[u32]) -> anyhow::Result<(u64, u64)> {
+    let (mut all, mut workers) = (0, 0);
+    for tid in threads(Pid(pid))? {
+        // A thread may end between the list and the look.
+        let Ok(time) = thread_time(tid) else { continue };
+        let time = time.cpu.as_ns();
+        all += time;
+        if vhost.contains(&tid.0) {
+            workers += time;
+        }
+    }
+    Ok((all, workers))
+}
+
+/// A running QEMU; dropping it ends it.
+struct Running {
+    child: Child,
+}
+
+impl Running {
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn boot(directory: &Path) -> anyhow::Result<Running> {
+    let modules = PathBuf::from(std::env::var_os("EK_MODULES").context("EK_MODULES is not set")?);
+    for names in [&["kvm-amd", "kvm-intel"][..], &["vhost_net"], &["tun"], &["veth"], &["bridge"]] {
+        // KVM has a module per vendor; one of them loads.
+        let loaded = names.iter().any(|name| modprobe(&modules, name));
+        anyhow::ensure!(loaded, "no module {} can be loaded", names.join(" or "));
+    }
+    let (image, archive) = files(&modules, directory)?;
+    let console = directory.join("guest-console.log");
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args(["-name", "bench,debug-threads=on", "-nodefaults", "-display", "none"])
+        .args(["-accel", "kvm", "-cpu", "qemu64", "-m", "256"])
+        .arg("-kernel")
+        .arg(image)
+        .arg("-initrd")
+        .arg(archive)
+        .args(["-append", "console=ttyS0 quiet panic=-1 mitigations=off"])
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .args(["-netdev", "tap,id=n0,ifname=ek-tap0,script=no,downscript=no,vhost=on"])
+        .args(["-device", "virtio-net-pci,netdev=n0,romfile="])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(directory.join("guest-qemu.log"))?);
+    let mut guest = Running { child: command.spawn().context("starting the guest's QEMU")? };
+    let until = now() + BOOT_LIMIT;
+    loop {
+        if fs::read_to_string(&console).is_ok_and(|said| said.contains("guest ready")) {
+            return Ok(guest);
+        }
+        if let Some(status) = guest.child.try_wait().context("waiting for QEMU")? {
+            bail!("the guest ended with {status}; see {}", directory.display());
+        }
+        if now() > until {
+            bail!("the guest did not boot in time; see {}", console.display());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn modprobe(root: &Path, name: &str) -> bool {
+    let status = Command::new("modprobe").arg("-d").arg(root).arg(name).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// The kernel that runs here, and an archive with what the guest needs of this machine.
+fn files(modules: &Path, directory: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let release =
+        fs::read_to_string("/proc/sys/kernel/osrelease").context("the kernel's release")?;
+    let tree = modules.join("lib/modules").join(release.trim());
+    let mut archive = Initramfs::default();
+    for directory in ["/proc", "/sys", "/dev", "/tmp", "/modules"] {
+        archive.directory(Path::new(directory))?;
+    }
+    archive.file(Path::new("/init"), INIT.as_bytes())?;
+    for (program, name) in [
+        ("/bin/dash", "sh"),
+        ("/bin/mount", "mount"),
+        ("/bin/kmod", "insmod"),
+        ("ip", "ip"),
+        ("iperf3", "iperf3"),
+    ] {
+        archive.program(&find(program)?, &Path::new("/bin").join(name))?;
+    }
+    for place in ["net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net"] {
+        let packed = tree.join("kernel").join(format!("{place}.ko.xz"));
+        let output =
+            Command::new("xz").args(["-dc"]).arg(&packed).output().context("running xz")?;
+        anyhow::ensure!(output.status.success(), "{} cannot be unpacked", packed.display());
+        let name = place.rsplit('/').next().unwrap_or(place);
+        archive.file(&Path::new("/modules").join(format!("{name}.ko")), &output.stdout)?;
+    }
+    let path = directory.join("guest-initramfs");
+    fs::write(&path, archive.finish()?).with_context(|| format!("writing {}", path.display()))?;
+    let image = tree.join("vmlinuz");
+    Ok((image, path))
+}
+
+/// An absolute path, or a program looked up where programs are.
+fn find(program: &str) -> anyhow::Result<PathBuf> {
+    let places = ["", "/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"];
+    let found = places.iter().map(|place| PathBuf::from(format!("{place}{program}")));
+    found
+        .into_iter()
+        .find(|path| path.is_absolute() && path.exists())
+        .with_context(|| format!("program '{program}' is missing"))
+}
+
+/// A bridge with the guest's tap, and a client in a namespace of its own; removed when dropped.
+struct Network;
+
+impl Network {
+    fn create() -> anyhow::Result<Network> {
+        const STEPS: [&str; 12] = [
+            "ip netns add client",
+            "ip link add ek-br0 type bridge",
+            "ip link add ek-cl0 type veth peer name eth0 netns client",
+            "ip tuntap add ek-tap0 mode tap vnet_hdr",
+            "ip link set ek-cl0 master ek-br0",
+            "ip link set ek-tap0 master ek-br0",
+            "ip link set ek-br0 up",
+            "ip link set ek-cl0 up",
+            "ip link set ek-tap0 up",
+            "ip netns exec client ip link set lo up",
+            "ip netns exec client ip link set eth0 up",
+            "ip netns exec client ip addr add 10.99.2.1/24 dev eth0",
+        ];
+        for name in ["tun", "veth", "bridge"] {
+            if let Some(modules) = std::env::var_os("EK_MODULES") {
+                modprobe(Path::new(&modules), name);
+            }
+        }
+        let network = Network;
+        for step in STEPS {
+            let mut words = step.split(' ');
+            let program = words.next().unwrap_or("ip");
+            let output = Command::new(program).args(words).output().context("running ip")?;
+            if !output.status.success() {
+                bail!("{step}: {}", String::from_utf8_lossy(&output.stderr).trim());
+            }
+        }
+        Ok(network)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for words in [
+            &["link", "del", "ek-tap0"][..],
+            &["link", "del", "ek-br0"],
+            &["netns", "del", "client"],
+        ] {
+            let _ = Command::new("ip").args(words).stderr(Stdio::null()).status();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose time a thread uses, what is charged, how long it may go on, and how many threads wait for a
+ * server.
+ */
+#ifndef EVENKEEL_CHARGE_BPF_H
+#define EVENKEEL_CHARGE_BPF_H
+
+/* A thread waits no longer than the kernel's watchdog (30 s) allows: a queue goes round in this. */
+#define ROUND_NS 8000000000ULL
+/* Shortest turn in a crowd: some ten times the cost of a switch. */
+#define TURN_MIN_NS 100000
+/* Turns below the longest tick in use need the timer to end. */
+#define TICK_MAX_NS 4000000
+
+static __always_inline bool is_percpu_kthread(struct task_struct *p)
+{
+	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1 &&
+	       !(settings.unsafe_without & EK_WITHOUT_KTHREADS);
+}
+
+/* The server that a thread belongs to now. */
+static __always_inline u32 server_of(struct task_struct *p, struct task *task)
+{
+	if (task->capsule) {
+		struct ek_capsule *capsule = capsule_at(task->capsule);
+		if (capsule && capsule->state == EK_ACTIVE)
+			return task->capsule;
+	}
+	return is_percpu_kthread(p) ? EK_KTHREADS : EK_BEST_EFFORT;
+}
+
+/* Our clock and that of the run queue are read some microseconds apart; what differs by more than
+ * this is no longer the same moment. */
+#define CLOCKS_APART_NS 50000
+
+/* What `p` has executed on `cpu` since the last time, as the kernel charges it: without what a kernel
+ * that tells them apart spent in interrupts. But after a choice made while the CPU was idle the kernel
+ * leaves the clock of the run queue as it is at the next choice (rq_clock_skip_update() in
+ * wakeup_preempt(), kernel/sched/core.c): then nothing was charged however long it ran, and what
+ * follows on the CPU is charged all of it. Our own clock tells. */
+static __always_inline u64 executed_since(struct ek_cpu *cpu, struct task_struct *p,
+					  struct task *task, u64 t)
+{
+	s64 executed = (s64)(p->se.sum_exec_runtime - task->charged);
+	s64 elapsed = (s64)(t - cpu->settled_ns);
+
+	cpu->settled_ns = t;
+	if (executed > elapsed + CLOCKS_APART_NS) {
+		task->charged = p->se.sum_exec_runtime;
+		return elapsed > 0 ? elapsed : 0;
+	}
+	if (executed <= 0) {
+		if (elapsed <= CLOCKS_APART_NS)
+			return 0;
+		executed = elapsed;
+	}
+	/* Ahead of the kernel, perhaps: it catches up. */
+	task->charged += executed;
+	return executed;
+}
+
+/* E3, E4 of what `p` has executed since the last time. */
+static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
+{
+	u32 id = task->server;
+	u64 executed = executed_since(cpu, p, task, t);
+	u32 missed, exhausted;
+
+	if (executed == 0)
+		return 0;
+	task->turn = task->turn > executed ? task->turn - executed : 0;
+	if (id == EK_BEST_EFFORT) {
+		u64 weight = (u64)p->scx.weight * task->group_weight / 100;
+		task->vtime += executed * 100 / (weight ? weight : 1);
+	}
+	bpf_spin_lock(&cpu->lock);
+	missed = server_charge(cpu, id, executed, t);
+	exhausted = server_exhaust(cpu, id);
+	/* The floor of best effort is what the host has beside its capsules: kernel threads included. */
+	if (id == EK_KTHREADS) {
+		server_charge(cpu, EK_BEST_EFFORT, executed, t);
+		server_exhaust(cpu, EK_BEST_EFFORT);
+	}
+	bpf_spin_unlock(&cpu->lock);
+	note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
+	if (missed)
+		note(cpu, t, SERVER_EVENT(id, missed), 0, TID_LEVEL(p, task));
+	if (exhausted)
+		note(cpu, t, SERVER_EVENT(id, exhausted), 0, TID_LEVEL(p, task));
+	if (exhausted || id == EK_KTHREADS)
+		arm_replenish(cpu);
+	return 0;
+}
+
+/* `p` begins to run, or goes on, for its turn or its server's budget, whichever ends first. */
+static __noinline int begin(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
+{
+	u32 id = task->server;
+	struct ek_server *s = server_at(cpu, id);
+	u64 until = 0;
+
+	cpu->current = id;
+	cpu->current_level = task->level;
+	cpu->current_tid = p->pid;
+	cpu->current_since_ns = t;
+	cpu->settled_ns = t;
+	cpu->current_vtime = task->vtime;
+	if (s->state == EK_READY && s->budget_left_ns > 0) {
+		u64 left = s->budget_left_ns;
+		until = t + (left > ARM_MIN_NS ? left : ARM_MIN_NS);
+	}
+	if (task->turn < TICK_MAX_NS && (id != EK_BEST_EFFORT || cpu->ready.len)) {
+		u64 turn = t + (task->turn > ARM_MIN_NS ? task->turn : ARM_MIN_NS);
+		if (until == 0 || turn < until)
+			until = turn;
+	}
+	cpu->exhausted_at_ns = until;
+	if (until)
+		arm_exhaust(cpu, until);
+	return 0;
+}
+
+static __always_inline void count_queued(struct task *task, u32 id, s32 home, struct ek_cpu *cpu)
+{
+	task->queued = 1;
+	task->queued_server = id;
+	task->queued_cpu = home;
+	if (home >= 0) {
+		__sync_fetch_and_add(&server_at(cpu, id)->queued, 1);
+	} else {
+		struct ek_capsule *capsule = capsule_at(id);
+		if (capsule)
+			__sync_fetch_and_add(&capsule->queued, 1);
+	}
+}
+
+static __noinline int uncount_queued(struct task *task)
+{
+	if (!task->queued)
+		return 0;
+	task->queued = 0;
+	if (task->queued_cpu >= 0) {
+		struct ek_cpu *cpu = cpu_at(task->queued_cpu);
+		if (cpu)
+			__sync_fetch_and_add(&server_at(cpu, task->queued_server)->queued, -1);
+	} else {
+		struct ek_capsule *capsule = capsule_at(task->queued_server);
+		if (capsule)
+			__sync_fetch_and_add(&capsule->queued, -1);
+	}
+	return 0;
+}
+
+/* Threads that wait for server `id` of `cpu`, those on their way into its queue included. */
+static __always_inline u32 waiting(struct ek_cpu *cpu, u32 id)
+{
+	struct ek_capsule *capsule = capsule_at(id);
+	u32 shared = capsule && in_mask(capsule, cpu->index) ? READ_ONCE(capsule->queued) : 0;
+
+	return shared + READ_ONCE(server_at(cpu, id)->queued);
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A CPU wants a thread: the first ready server, and the first thread of its queues.
+ */
+#ifndef EVENKEEL_DISPATCH_BPF_H
+#define EVENKEEL_DISPATCH_BPF_H
+
+/* Servers without work that one dispatch takes off the queue before it gives up; a wake-up readies a
+ * server on each CPU of a capsule, and only one finds the thread. */
+#define DISPATCH_TRIES 64
+/* The queue was empty although a thread is on its way into it: look again, less and less often. */
+#define RECHECK_MIN_NS 50000
+#define RECHECK_MAX_NS 10000000
+
+/* The key of the first thread of a queue; the greatest where it is empty. */
+static __noinline u64 first_key(u64 dsq)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	u64 key = ~0ULL;
+
+	if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (p)
+			key = p->scx.dsq_vtime;
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return key;
+}
+
+/* Goes on with `prev`. */
+static __always_inline bool keep(struct ek_cpu *cpu, struct task_struct *prev, struct task *task,
+				 u64 t)
+{
+	set_slice(prev, task->turn);
+	begin(cpu, prev, task, t);
+	return true;
+}
+
+/* The first thread of the two queues, or `prev` (whose key is `own`) where it comes before both. */
+static __noinline int take_first(u64 wide, u64 narrow, u64 own)
+{
+	s32 n_wide = scx_bpf_dsq_nr_queued(wide), n_narrow = scx_bpf_dsq_nr_queued(narrow);
+	u64 k_wide = ~0ULL, k_narrow = ~0ULL;
+
+	if (n_wide <= 0 && n_narrow <= 0)
+		return 0;
+	if (own != ~0ULL || (n_wide > 0 && n_narrow > 0)) {
+		k_wide = first_key(wide);
+		k_narrow = first_key(narrow);
+		if (own < k_wide && own < k_narrow)
+			return 0;
+	} else if (n_wide > 0) {
+		k_wide = 0;
+	}
+	if (k_wide < k_narrow)
+		return move_to_local(wide) || move_to_local(narrow);
+	return move_to_local(narrow) || move_to_local(wide);
+}
+
+/* The thread that another one of its capsule asked to run in its stead. */
+static __noinline int take_named(struct ek_cpu *cpu, u64 dsq, u32 tid)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	int found = 0;
+
+	if (!ksym_exists(scx_bpf_dsq_move___new))
+		return 0;
+	if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
+		struct bpf_iter_num most;
+		/* The 64 threads next in line: virtual machines have fewer that are runnable. */
+		bpf_iter_num_new(&most, 0, 64);
+		while (bpf_iter_num_next(&most)) {
+			p = bpf_iter_scx_dsq_next(&it);
+			if (!p)
+				break;
+			if (p->pid == tid) {
+				found = scx_bpf_dsq_move___new(&it, p, SCX_DSQ_LOCAL_ON | cpu->index,
+							       0);
+				break;
+			}
+		}
+		bpf_iter_num_destroy(&most);
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return found;
+}
+
+static __noinline int take_capsule(struct ek_cpu *cpu, u32 id, u64 own)
+{
+	struct ek_capsule *capsule = capsule_at(id);
+	u64 narrow = DSQ_PINNED(id, cpu->index);
+	/* A CPU that the capsule has left takes only what is bound to it. */
+	u64 wide = capsule && in_mask(capsule, cpu->index) ? DSQ_SHARED(id) : narrow;
+
+	if (capsule && capsule->yield_to) {
+		u32 tid = capsule->yield_to;
+		capsule->yield_to = 0;
+		if (take_named(cpu, wide, tid) || take_named(cpu, narrow, tid)) {
+			struct ek_control *count = counters();
+			if (count)
+				__sync_fetch_and_add(&count->yields_honoured, 1);
+			return 1;
+		}
+	}
+	return take_first(wide, narrow, own);
+}
+
+/* A server that has threads on their way into its queue, and none in it, is looked at again. */
+static __always_inline void recheck_later(struct ek_cpu *cpu, u32 id, u64 t)
+{
+	struct ek_control *count = counters();
+	u64 after = cpu->recheck_backoff_ns;
+
+	after = after < RECHECK_MIN_NS ? RECHECK_MIN_NS : after;
+	cpu->recheck[cpu->recheck_len & 7] = id;
+	if (cpu->recheck_len < 8)
+		cpu->recheck_len++;
+	cpu->recheck_backoff_ns = after < RECHECK_MAX_NS ? after * 2 : after;
+	arm_exhaust(cpu, t + after);
+	if (count)
+		__sync_fetch_and_add(&count->rechecks, 1);
+}
+
+static __noinline int recheck(struct ek_cpu *cpu, u64 t)
+{
+	u32 len = cpu->recheck_len;
+
+	cpu->recheck_len = 0;
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < 8; i++) {
+		if (i >= len)
+			break;
+		u32 id = cpu->recheck[i & 7];
+		if (waiting(cpu, id))
+			wake(cpu, id, t);
+	}
+	return 0;
+}
+
+static __always_inline bool has_kthreads(struct ek_cpu *cpu)
+{
+	return scx_bpf_dsq_nr_queued(DSQ_KTHREADS(cpu->index)) > 0;
+}
+
+static __always_inline bool has_best_effort(struct ek_cpu *cpu)
+{
+	return scx_bpf_dsq_nr_queued(DSQ_BEST_EFFORT) > 0 ||
+	       scx_bpf_dsq_nr_queued(DSQ_BEST_EFFORT_CPU(cpu->index)) > 0;
+}
+
+/* The servers of what is in no capsule are woken only where there is somebody to compete with. */
+static __always_inline void wake_others(struct ek_cpu *cpu, u32 prev_is, u64 t)
+{
+	bool kthreads = prev_is == EK_KTHREADS || has_kthreads(cpu);
+
+	if (kthreads)
+		wake(cpu, EK_KTHREADS, t);
+	if (!(settings.unsafe_without & EK_WITHOUT_FLOOR) &&
+	    (kthreads || prev_is == EK_BEST_EFFORT || has_best_effort(cpu)))
+		wake(cpu, EK_BEST_EFFORT, t);
+}
+
+/* 1: a thread is on its way; 2: go on with `prev`; 0: nothing there. `own` is the key of `prev` where
+ * it is of this server. */
+static __noinline int take(struct ek_cpu *cpu, u32 id, u32 prev_is, u64 own)
+{
+	u64 narrow = DSQ_BEST_EFFORT_CPU(cpu->index);
+	int taken;
+
+	if (id < EK_KTHREADS) {
+		taken = take_capsule(cpu, id, prev_is == id ? own : ~0ULL);
+		return taken ? 1 : prev_is == id ? 2 : 0;
+	}
+	if (has_kthreads(cpu) && move_to_local(DSQ_KTHREADS(cpu->index)))
+		return 1;
+	if (prev_is == EK_KTHREADS)
+		return 2;
+	if (id == EK_KTHREADS)
+		return 0;
+	taken = take_first(DSQ_BEST_EFFORT, narrow, prev_is == EK_BEST_EFFORT ? own : ~0ULL);
+	return taken ? 1 : prev_is == EK_BEST_EFFORT ? 2 : 0;
+}
+
+/* The queue of server `id` was empty: E7, unless a thread is on its way into it. */
+static __noinline int leave(struct ek_cpu *cpu, u32 id, u64 t)
+{
+	u32 event;
+
+	bpf_spin_lock(&cpu->lock);
+	event = server_idle(cpu, id);
+	bpf_spin_unlock(&cpu->lock);
+	if (event)
+		note(cpu, t, SERVER_EVENT(id, event), 0, 0);
+	if (id < EK_KTHREADS && waiting(cpu, id))
+		recheck_later(cpu, id, t);
+	return 0;
+}
+
+/* A CPU that goes offline hands out everything that is bound to it: the kernel moves it on. */
+static __noinline int drain(struct ek_cpu *cpu)
+{
+	struct bpf_iter_num it;
+	int *id, moved = 0;
+
+	if (move_to_local(DSQ_KTHREADS(cpu->index)) ||
+	    move_to_local(DSQ_BEST_EFFORT_CPU(cpu->index)))
+		return 1;
+	bpf_iter_num_new(&it, 1, EK_KTHREADS);
+	while ((id = bpf_iter_num_next(&it))) {
+		if (*id > settings.capsules)
+			break;
+		if (scx_bpf_dsq_nr_queued(DSQ_PINNED((u32)*id, cpu->index)) > 0 &&
+		    move_to_local(DSQ_PINNED((u32)*id, cpu->index))) {
+			moved = 1;
+			break;
+		}
+	}
+	bpf_iter_num_destroy(&it);
+	return moved;
+}
+
+SEC("struct_ops/ek_dispatch")
+void ek_dispatch(u64 *ctx)
+{
+	struct ek_cpu *cpu = cpu_at(ctx[0]);
+	struct task_struct *prev = (void *)ctx[1];
+	struct task *task = NULL;
+	u32 prev_is = 0;
+	u64 t = now(), own = ~0ULL;
+	struct bpf_iter_num it;
+	int taken = 0;
+
+	if (!cpu)
+		return;
+	cpu->dispatches++;
+	if (!cpu->online && drain(cpu))
+		return;
+	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
+		task = task_of(prev);
+		if (task && task->server) {
+			settle(cpu, prev, task, t);
+			/* One that has been moved elsewhere is queued anew. */
+			if (server_of(prev, task) == task->server) {
+				prev_is = task->server;
+				if (prev_is == EK_BEST_EFFORT) {
+					own = task->vtime;
+					if (task->turn < TURN_MIN_NS)
+						task->turn = settings.slice_ns;
+				} else {
+					next_key(task, t, false, settings.capsule_slice_ns);
+					own = task->key;
+				}
+			}
+		}
+	}
+	replenish_due(cpu, t);
+	if (cpu->recheck_len)
+		recheck(cpu, t);
+	if (cpu->ready.len)
+		wake_others(cpu, prev_is, t);
+	bpf_iter_num_new(&it, 0, DISPATCH_TRIES);
+	while (bpf_iter_num_next(&it)) {
+		if (cpu->ready.len == 0)
+			break;
+		u32 id = cpu->ready.slot[0].id;
+		taken = take(cpu, id, prev_is, own);
+		if (taken)
+			break;
+		leave(cpu, id, t);
+	}
+	bpf_iter_num_destroy(&it);
+	if (!taken)
+		taken = take(cpu, EK_BEST_EFFORT,
+			     prev_is >= EK_KTHREADS ? prev_is : 0, own);
+	if (taken)
+		cpu->recheck_backoff_ns = 0;
+	if (taken == 2 && prev && task)
+		keep(cpu, prev, task, t);
+}
+
+#endif

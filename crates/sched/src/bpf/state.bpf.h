@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps, and how to reach what is in them. All but the timers outlive a scheduler: the next one takes
+ * them over, and with them every reservation, every thread's place and every debt.
+ */
+#ifndef EVENKEEL_STATE_BPF_H
+#define EVENKEEL_STATE_BPF_H
+
+/* What the scheduler knows of a thread. */
+struct task {
+	/* The capsule it belongs to, 0 for none, and its level there. */
+	u32 capsule;
+	u32 level;
+	/* It belongs by its cgroup, not by its own name. */
+	u32 by_group;
+	/* May it run on every CPU of its capsule: 0 unknown, 1 yes, 2 no; and since which change. */
+	u32 fit;
+	u32 fit_generation;
+	/* The server whose budget it uses while it runs. */
+	u32 server;
+	/* It waits in a queue: counted in which server, on which CPU (or -1: any of the capsule's). */
+	u32 queued;
+	u32 queued_server;
+	s32 queued_cpu;
+	/* Product of the weights of its cgroups, in percent, and since which change. */
+	u32 group_weight;
+	u32 weights_generation;
+	u32 unused;
+	/* Its execution time that has been charged. */
+	u64 charged;
+	/* Its place in the queue of its capsule or of best effort. */
+	u64 key;
+	u64 vtime;
+	/* What is left of its turn. */
+	u64 turn;
+};
+
+struct timer {
+	struct bpf_timer timer;
+};
+
+const volatile struct ek_settings settings SEC(".rodata.settings") = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ek_cpu);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EK_SERVERS);
+	__type(key, u32);
+	__type(value, struct ek_capsule);
+} capsules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task);
+} tasks SEC(".maps");
+
+/* Cgroup number to capsule. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct ek_claim);
+} claims SEC(".maps");
+
+/* Cgroup number to weight in percent, where it is not 100. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u32);
+} weights SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ek_switches);
+} switches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ek_control);
+} control SEC(".maps");
+
+/* 8 MiB: 0.15 million records, some seconds of a busy host. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 * 1024 * 1024);
+} decisions SEC(".maps");
+
+/* The kernel allows one timer in a map's value: hence a map for each purpose. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct timer);
+} exhaust_timers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct timer);
+} replenish_timers SEC(".maps");
+
+/* Virtual time of best effort: that of whoever ran last. */
+static u64 vtime_now;
+static u32 weights_generation = 1;
+
+#define DSQ_SHARED(id) (1ULL << 32 | (id))
+#define DSQ_PINNED(id, cpu) (2ULL << 32 | (u64)(id) << 12 | (cpu))
+#define DSQ_KTHREADS(cpu) (3ULL << 32 | (cpu))
+#define DSQ_BEST_EFFORT (4ULL << 32)
+#define DSQ_BEST_EFFORT_CPU(cpu) (5ULL << 32 | (cpu))
+
+static __always_inline struct ek_cpu *cpu_at(s32 cpu)
+{
+	u32 key = cpu;
+
+	return bpf_map_lookup_elem(&cpus, &key);
+}
+
+static __always_inline struct ek_capsule *capsule_at(u32 id)
+{
+	return bpf_map_lookup_elem(&capsules, &id);
+}
+
+static __always_inline struct ek_server *server_at(struct ek_cpu *cpu, u32 id)
+{
+	return &cpu->servers[id & EK_MASK];
+}
+
+static __always_inline struct task *task_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, NULL, 0);
+}
+
+static __always_inline struct ek_control *counters(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&control, &zero);
+}
+
+static __always_inline struct ek_switches *switched(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&switches, &zero);
+}
+
+static __always_inline u64 now(void)
+{
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline bool in_mask(const struct ek_capsule *capsule, u32 cpu)
+{
+	return capsule->cpus[(cpu / 64) & (EK_CPU_WORDS - 1)] >> (cpu % 64) & 1;
+}
+
+/* A record of the decision log. Never under a lock. */
+static __noinline int note(struct ek_cpu *cpu, u64 t, u32 server_event, u64 executed, u64 tid_level)
+{
+	struct ek_switches *on = switched();
+	struct ek_record *record;
+
+	if (!on || !on->tracing)
+		return 0;
+	record = bpf_ringbuf_reserve(&decisions, sizeof(*record), 0);
+	if (!record) {
+		struct ek_control *count = counters();
+		if (count)
+			__sync_fetch_and_add(&count->trace_dropped, 1);
+		return 0;
+	}
+	struct ek_server *s = server_at(cpu, server_event >> 16);
+	record->time_ns = t;
+	record->cpu = cpu->index;
+	record->server = server_event >> 16;
+	record->event = server_event & 0xffff;
+	record->budget_left_ns = s->budget_left_ns;
+	record->deadline_ns = s->deadline_ns;
+	record->executed_ns = executed;
+	record->tid = tid_level >> 32;
+	record->level = (u32)tid_level;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#define SERVER_EVENT(id, event) ((id) << 16 | (event))
+#define TID_LEVEL(p, task) ((u64)(u32)(p)->pid << 32 | (task)->level)
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Loading the scheduler, pinning it so that it outlives us, finding one that is there.
+//!
+//! Everything is under one directory of bpffs: the link (while it is there the scheduler stays
+//! attached, whoever loaded it has died or not), the maps with all reservations, and the three
+//! programs by which it is told something. A scheduler that has left, by an error or for a newer
+//! one, leaves the maps: the next one takes them over.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use libbpf_rs::{Link, MapCore, MapHandle, ObjectBuilder, OpenObject, Program};
+
+use super::error::ScxError;
+use super::intf::{self, EkSettings};
+use super::raw;
+
+/// The scheduler, as clang compiled it.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evenkeel.bpf.o"));
+
+/// Maps of timers: they belong to the programs of one scheduler. Pinned all the same: the kernel
+/// stops the timers of a map that no process and no pin holds.
+const TIMERS: [&str; 2] = ["exhaust_timers", "replenish_timers"];
+/// Maps that one scheduler leaves to the next.
+const KEPT: [&str; 8] =
+    ["cpus", "capsules", "tasks", "claims", "weights", "switches", "control", "decisions"];
+/// Programs that are called.
+const CALLED: [&str; 3] = ["ek_place", "ek_query", "ek_change"];
+/// Maps with a value for each CPU.
+const PER_CPU: [&str; 3] = ["cpus", "exhaust_timers", "replenish_timers"];
+
+/// The name of our operations under /sys/kernel/sched_ext/root/ops; the kernel may append to it.
+pub const OPS: &str = "evenkeel";
+
+/// Where the objects of one scheduler are pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    directory: PathBuf,
+}
+
+impl Pins {
+    /// The usual place. The layout is part of it: what we do not understand we do not open.
+    pub fn usual() -> Pins {
+        Pins { directory: PathBuf::from(format!("/sys/fs/bpf/evenkeel/abi-{}", intf::EK_ABI)) }
+    }
+
+    /// Another place, for tests.
+    pub fn under(directory: &Path) -> Pins {
+        Pins { directory: directory.to_owned() }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The pin of the link.
+    pub fn link(&self) -> PathBuf {
+        self.at("link")
+    }
+
+    /// Whether a scheduler of this layout has been here.
+    pub fn exist(&self) -> bool {
+        self.at("capsules").exists()
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// A scheduler that runs, and what is needed to talk to it.
+#[derive(Debug)]
+pub struct Loaded {
+    pub(super) cpus: MapHandle,
+    pub(super) capsules: MapHandle,
+    pub(super) control: MapHandle,
+    pub(super) switches: MapHandle,
+    pub(super) claims: MapHandle,
+    pub(super) decisions: MapHandle,
+    pub(super) place: OwnedFd,
+    pub(super) query: OwnedFd,
+    pub(super) change: OwnedFd,
+}
+
+fn load_error(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> ScxError {
+    move |source| ScxError::Load { doing, source }
+}
+
+impl Loaded {
+    /// Loads the scheduler and leaves it pinned.
+    pub fn load(pins: &Pins, settings: &EkSettings) -> Result<Loaded, ScxError> {
+        fs::create_dir_all(&pins.directory)
+            .map_err(|source| ScxError::Bpffs { path: pins.directory.clone(), source })?;
+        let mut object = ObjectBuilder::default()
+            .open_memory(OBJECT)
+            .map_err(load_error("reading the object"))?;
+        prepare(&mut object, pins, settings)?;
+        let mut object = object.load().map_err(load_error("verifying it"))?;
+        for mut map in object.maps_mut() {
+            let name = map.name().to_string_lossy().into_owned();
+            let path = pins.at(&name);
+            if TIMERS.contains(&name.as_str()) {
+                let _ = fs::remove_file(&path);
+            }
+            let pinned = KEPT.contains(&name.as_str()) || TIMERS.contains(&name.as_str());
+            if pinned && !path.exists() {
+                map.pin(&path).map_err(load_error("pinning a map"))?;
+            }
+        }
+        for mut program in object.progs_mut() {
+            let name = program.name().to_string_lossy().into_owned();
+            if CALLED.contains(&name.as_str()) {
+                let path = pins.at(&name);
+                let _ = fs::remove_file(&path);
+                program.pin(&path).map_err(load_error("pinning a program"))?;
+            }
+        }
+        let _ = fs::remove_file(pins.at("link"));
+        let mut link: Link = object
+            .maps_mut()
+            .find(|map| map.name() == OPS)
+            .expect("the object has our operations")
+            .attach_struct_ops()
+            .map_err(load_error("attaching it"))?;
+        link.pin(pins.at("link")).map_err(load_error("pinning its link"))?;
+        Loaded::find(pins)
+    }
+
+    /// Opens what is pinned.
+    pub fn find(pins: &Pins) -> Result<Loaded, ScxError> {
+        let map = |name: &str| {
+            MapHandle::from_pinned_path(pins.at(name)).map_err(load_error("opening a pinned map"))
+        };
+        let program = |name: &str| {
+            Program::fd_from_pinned_path(pins.at(name))
+                .map_err(load_error("opening a pinned program"))
+        };
+        Ok(Loaded {
+            cpus: map("cpus")?,
+            capsules: map("capsules")?,
+            control: map("control")?,
+            switches: map("switches")?,
+            claims: map("claims")?,
+            decisions: map("decisions")?,
+            place: program("ek_place")?,
+            query: program("ek_query")?,
+            change: program("ek_change")?,
+        })
+    }
+}
+
+/// Sizes, settings, and the maps of the scheduler before.
+fn prepare(object: &mut OpenObject, pins: &Pins, settings: &EkSettings) -> Result<(), ScxError> {
+    for mut map in object.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        if name.ends_with("rodata.settings") {
+            map.set_initial_value(raw::bytes(settings)).map_err(load_error("setting it up"))?;
+        }
+        if PER_CPU.contains(&name.as_str()) {
+            map.set_max_entries(settings.cpus).map_err(load_error("sizing a map"))?;
+        }
+        if KEPT.contains(&name.as_str()) && pins.at(&name).exists() {
+            map.reuse_pinned_map(pins.at(&name)).map_err(load_error("taking over a map"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which sched_ext scheduler runs, and how ours comes to run.
+//!
+//! ```text
+//!   nothing runs, no pins    load
+//!   ours runs                use what is pinned, whoever loaded it
+//!   nothing runs, pins       it left (an error, SysRq-S, a newer version): load again, with its maps
+//!   another one runs         refuse, politely
+//! ```
+
+use std::fs;
+
+use evenkeel_kernel::cpu;
+use evenkeel_kernel::features::{self, SchedExt};
+use evenkeel_model::Span;
+
+use super::error::ScxError;
+use super::intf::{self, EkSettings};
+use super::object::{Loaded, OPS, Pins};
+
+/// A variable that names another directory of bpffs, for tests.
+pub const PINS_VARIABLE: &str = "EVENKEEL_BPFFS_DIR";
+
+/// What is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// The kernel has no sched_ext; why.
+    Impossible(String),
+    /// No scheduler runs.
+    Nothing,
+    /// Ours.
+    Ours,
+    /// Somebody else's; its name.
+    Foreign(String),
+}
+
+/// Looks at the host.
+pub fn look() -> Result<Running, ScxError> {
+    let found = features::sched_ext().map_err(|error| ScxError::Unavailable(error.to_string()))?;
+    Ok(match found {
+        None => Running::Impossible(
+            "the kernel has no sched_ext (Linux 6.18 or newer with CONFIG_SCHED_CLASS_EXT)"
+                .to_owned(),
+        ),
+        Some(SchedExt { scheduler: Some(name), state }) if state != "disabled" => {
+            // The kernel appends build information to a name in some versions.
+            match name.split(['_', '-', ' ']).next() == Some(OPS) {
+                true => Running::Ours,
+                false => Running::Foreign(name),
+            }
+        }
+        Some(_) => Running::Nothing,
+    })
+}
+
+/// Where our objects are.
+pub fn pins() -> Pins {
+    match std::env::var_os(PINS_VARIABLE).filter(|directory| !directory.is_empty()) {
+        Some(directory) => Pins::under(directory.as_ref()),
+        None => Pins::usual(),
+    }
+}
+
+/// The scheduler that runs, if it is ours.
+pub fn find() -> Result<Option<Loaded>, ScxError> {
+    match look()? {
+        Running::Ours if pins().exist() => Loaded::find(&pins()).map(Some),
+        Running::Ours => Err(ScxError::OtherLayout(pins().directory().to_owned())),
+        Running::Impossible(_) | Running::Nothing | Running::Foreign(_) => Ok(None),
+    }
+}
+
+/// The scheduler, loaded now if need be.
+pub fn load() -> Result<Loaded, ScxError> {
+    match look()? {
+        Running::Impossible(why) => Err(ScxError::Unavailable(why)),
+        Running::Foreign(name) => Err(ScxError::Foreign(name)),
+        Running::Ours if pins().exist() => Loaded::find(&pins()),
+        Running::Ours => Err(ScxError::OtherLayout(pins().directory().to_owned())),
+        Running::Nothing => Loaded::load(&pins(), &settings(0)?),
+    }
+}
+
+/// As [`load`] where nothing runs, without some of the remedies against known hazards (the sum of
+/// their `EK_WITHOUT_*`): for tests that want to see the hazard.
+pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
+    match look()? {
+        Running::Nothing => Loaded::load(&pins(), &settings(remedies)?),
+        Running::Impossible(why) => Err(ScxError::Unavailable(why)),
+        Running::Foreign(name) => Err(ScxError::Foreign(name)),
+        Running::Ours => Err(ScxError::Foreign(OPS.to_owned())),
+    }
+}
+
+/// Takes the scheduler out of the kernel; its maps stay, so that [`load`] goes on where it was.
+pub fn unload() -> Result<(), ScxError> {
+    let link = pins().link();
+    match fs::remove_file(&link) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(ScxError::Bpffs { path: link, source }),
+    }
+}
+
+/// Why it does not run, in the kernel's words; `None` where it never ran or runs.
+pub fn why_not() -> Option<String> {
+    let control = Loaded::find(&pins()).ok()?.control().ok()?;
+    let text = |bytes: &[u8]| {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(&bytes[..end]).into_owned()
+    };
+    (control.exit_kind != 0).then(|| {
+        let (reason, message) = (text(&control.exit_reason), text(&control.exit_message));
+        if message.is_empty() { reason } else { format!("{reason} ({message})") }
+    })
+}
+
+/// What the scheduler is given when it starts.
+fn settings(without: u32) -> Result<EkSettings, ScxError> {
+    let known = cpu::present().map_err(|error| ScxError::Unavailable(error.to_string()))?;
+    let cpus = known.iter().map(|cpu| cpu.0 + 1).max().unwrap_or(1);
+    if cpus > intf::EK_CPUS_MAX {
+        return Err(ScxError::TooManyCpus(intf::EK_CPUS_MAX));
+    }
+    Ok(EkSettings {
+        cpus,
+        capsules: intf::EK_CAPSULES_MAX,
+        // 1 %: a CPU's own kernel threads use less; what they need beyond is best effort's.
+        kthreads_budget_ns: Span::from_us(100).as_ns(),
+        kthreads_period_ns: Span::from_ms(10).as_ns(),
+        // 5 %, the floor that admission leaves. The period is long so that capsules come first
+        // within theirs, and far below the 30 s of the kernel's watchdog.
+        best_effort_budget_ns: Span::from_ms(25).as_ns(),
+        best_effort_period_ns: Span::from_ms(500).as_ns(),
+        // As the fair class on small machines: 3 ms.
+        slice_ns: Span::from_ms(3).as_ns(),
+        // Longer: threads of one capsule that share a CPU share its caches, too.
+        capsule_slice_ns: Span::from_ms(5).as_ns(),
+        // With six levels the least urgent waits 5 s at most behind all others: a sixth of the
+        // watchdog's time.
+        ageing_ns: Span::from_s(1).as_ns(),
+        floor_percent: 5,
+        unsafe_without: without,
+    })
+}

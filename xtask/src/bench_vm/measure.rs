@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The measurements: the program that makes them is built, run inside the machine, and its raw data
+//! is kept beside the rows that follow from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use evenkeel_bench::verdict;
+
+use crate::bench;
+use crate::bench_vm::job::{self, Limits, RunDirectory};
+use crate::bench_vm::kernel::KernelTree;
+use crate::bench_vm::machine::Shape;
+use crate::bench_vm::options::Options;
+use crate::metadata::workspace_root;
+
+/// For the whole bench on a slow and busy host.
+const MEASURE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// A machine and what is measured in it.
+#[derive(Debug)]
+pub struct Part {
+    /// Names the directory of its raw data.
+    pub name: &'static str,
+    /// The machine.
+    pub shape: Shape,
+    /// Names of measurements.
+    pub measurements: Vec<String>,
+}
+
+/// Builds, measures part by part, keeps the raw data below `cache` and prints the rows.
+pub fn run(
+    options: &Options,
+    cache: &Path,
+    kernel: &KernelTree,
+    parts: &[Part],
+) -> anyhow::Result<ExitCode> {
+    let program = build(options.short)?;
+    let raw = cache.join(if options.deterministic { "raw-deterministic" } else { "raw" });
+    let mut rows = Vec::new();
+    for part in parts.iter().filter(|part| !part.measurements.is_empty()) {
+        let kept = raw.join(part.name);
+        let _ = fs::remove_dir_all(&kept);
+        fs::create_dir_all(&kept).with_context(|| format!("creating {}", kept.display()))?;
+        let failed = measure(options, cache, kernel, part, &program, &kept).err();
+        rows.extend(verdict::rows(&kept)?);
+        rows.extend(failed.map(|error| verdict::not_measured(part.name, &format!("{error:#}"))));
+    }
+    eprintln!("Raw data: {}", raw.display());
+    bench::run("vm", options.json, || rows)
+}
+
+/// Runs the program in a machine and moves what it wrote to `kept`, whatever became of it.
+fn measure(
+    options: &Options,
+    cache: &Path,
+    kernel: &KernelTree,
+    part: &Part,
+    program: &Path,
+    kept: &Path,
+) -> anyhow::Result<()> {
+    let directory = RunDirectory::create(cache)?;
+    let out = directory.path().join("out");
+    let length = if options.short { "short" } else { "full" };
+    // stdout is for the rows; what is said meanwhile is talk.
+    let command = format!(
+        "'{}' measure '{}' {} {length} {} >&2",
+        program.display(),
+        out.display(),
+        options.enforcer,
+        part.measurements.join(" ")
+    );
+    let limits = Limits { time: options.time_limit.unwrap_or(MEASURE_LIMIT) };
+    let status = job::run(kernel, &part.shape, &directory, &command, &limits);
+    // A run that failed has left its files elsewhere.
+    let failed = directory.path().with_file_name("failed");
+    let from = if status.is_err() { failed.as_path() } else { directory.path() };
+    for name in ["out", "stderr", "dmesg", "console.log"] {
+        let (old, new) = (from.join(name), kept.join(name));
+        if old.exists() {
+            fs::rename(&old, &new).with_context(|| format!("moving {}", old.display()))?;
+        }
+    }
+    match status? {
+        0 => Ok(()),
+        status => bail!("the program ended with status {status}"),
+    }
+}
+
+/// The program with the measurements. Where the whole bench runs, figures are those of a release
+/// build; the short one is a test and takes what tests are built with.
+fn build(short: bool) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--package", "evenkeel-bench"]);
+    if !short {
+        command.arg("--release");
+    }
+    let status = command.current_dir(workspace_root()).status().context("running cargo build")?;
+    if !status.success() {
+        bail!("building evenkeel-bench failed");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace_root().join("target"), PathBuf::from);
+    let profile = if short { "debug" } else { "release" };
+    let program = target.join(profile).join("evenkeel-bench");
+    std::path::absolute(&program).with_context(|| format!("the path {}", program.display()))
+}
