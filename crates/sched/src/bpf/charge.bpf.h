@@ -71,8 +71,15 @@ static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct t
 		return 0;
 	task->turn = task->turn > executed ? task->turn - executed : 0;
 	if (id == EK_BEST_EFFORT) {
-		u64 weight = (u64)p->scx.weight * task->group_weight / 100;
-		task->vtime += executed * 100 / (weight ? weight : 1);
+		u64 weight = (u64)p->scx.weight * task->group_weight;
+		task->vtime += weight == 10000 ? executed : executed * 10000 / (weight ? weight : 1);
+		/* Nobody competes with best effort here: there is no budget to charge, and no lock to take. */
+		struct ek_server *rest = server_at(cpu, id);
+		if (READ_ONCE(rest->state) != EK_READY) {
+			rest->used_ns += executed;
+			log(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
+			return 0;
+		}
 	}
 	bpf_spin_lock(&cpu->lock);
 	missed = server_charge(cpu, id, executed, t);
@@ -83,7 +90,7 @@ static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct t
 		server_exhaust(cpu, EK_BEST_EFFORT);
 	}
 	bpf_spin_unlock(&cpu->lock);
-	note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
+	log(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
 	if (missed)
 		note(cpu, t, SERVER_EVENT(id, missed), 0, TID_LEVEL(p, task));
 	if (exhausted)

@@ -141,13 +141,13 @@ static __noinline int recheck(struct ek_cpu *cpu, u64 t)
 
 static __always_inline bool has_kthreads(struct ek_cpu *cpu)
 {
-	return scx_bpf_dsq_nr_queued(DSQ_KTHREADS(cpu->index)) > 0;
+	return READ_ONCE(server_at(cpu, EK_KTHREADS)->queued) > 0;
 }
 
 static __always_inline bool has_best_effort(struct ek_cpu *cpu)
 {
-	return scx_bpf_dsq_nr_queued(DSQ_BEST_EFFORT) > 0 ||
-	       scx_bpf_dsq_nr_queued(DSQ_BEST_EFFORT_CPU(cpu->index)) > 0;
+	return READ_ONCE(server_at(cpu, EK_BEST_EFFORT)->queued) > 0 ||
+	       scx_bpf_dsq_nr_queued(DSQ_BEST_EFFORT) > 0;
 }
 
 /* The servers of what is in no capsule are woken only where there is somebody to compete with. */
@@ -179,6 +179,9 @@ static __noinline int take(struct ek_cpu *cpu, u32 id, u32 prev_is, u64 own)
 		return 2;
 	if (id == EK_KTHREADS)
 		return 0;
+	/* Most often there is nobody to choose between, and the queue itself is all that is asked. */
+	if (prev_is != EK_BEST_EFFORT && READ_ONCE(server_at(cpu, EK_BEST_EFFORT)->queued) == 0)
+		return move_to_local(DSQ_BEST_EFFORT);
 	taken = take_first(DSQ_BEST_EFFORT, narrow, prev_is == EK_BEST_EFFORT ? own : ~0ULL);
 	return taken ? 1 : prev_is == EK_BEST_EFFORT ? 2 : 0;
 }
@@ -196,6 +199,26 @@ static __noinline int leave(struct ek_cpu *cpu, u32 id, u64 t)
 	if (id < EK_KTHREADS && waiting(cpu, id))
 		recheck_later(cpu, id, t);
 	return 0;
+}
+
+/* The first ready server that has a thread. */
+static __noinline int take_ready(struct ek_cpu *cpu, u32 prev_is, u64 own, u64 t)
+{
+	struct bpf_iter_num it;
+	int taken = 0;
+
+	bpf_iter_num_new(&it, 0, DISPATCH_TRIES);
+	while (bpf_iter_num_next(&it)) {
+		if (cpu->ready.len == 0)
+			break;
+		u32 id = cpu->ready.slot[0].id;
+		taken = take(cpu, id, prev_is, own);
+		if (taken)
+			break;
+		leave(cpu, id, t);
+	}
+	bpf_iter_num_destroy(&it);
+	return taken;
 }
 
 /* A CPU that goes offline hands out everything that is bound to it: the kernel moves it on. */
@@ -229,7 +252,6 @@ void ek_dispatch(u64 *ctx)
 	struct task *task = NULL;
 	u32 prev_is = 0;
 	u64 t = now(), own = ~0ULL;
-	struct bpf_iter_num it;
 	int taken = 0;
 
 	if (!cpu)
@@ -260,17 +282,8 @@ void ek_dispatch(u64 *ctx)
 		recheck(cpu, t);
 	if (cpu->ready.len)
 		wake_others(cpu, prev_is, t);
-	bpf_iter_num_new(&it, 0, DISPATCH_TRIES);
-	while (bpf_iter_num_next(&it)) {
-		if (cpu->ready.len == 0)
-			break;
-		u32 id = cpu->ready.slot[0].id;
-		taken = take(cpu, id, prev_is, own);
-		if (taken)
-			break;
-		leave(cpu, id, t);
-	}
-	bpf_iter_num_destroy(&it);
+	if (cpu->ready.len)
+		taken = take_ready(cpu, prev_is, own, t);
 	if (!taken)
 		taken = take(cpu, EK_BEST_EFFORT,
 			     prev_is >= EK_KTHREADS ? prev_is : 0, own);

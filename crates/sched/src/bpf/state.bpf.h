@@ -199,6 +199,16 @@ static __noinline int note(struct ek_cpu *cpu, u64 t, u32 server_event, u64 exec
 	return 0;
 }
 
+/* The same where it happens at every switch: a call less while nobody records. */
+static __always_inline void log(struct ek_cpu *cpu, u64 t, u32 server_event, u64 executed,
+				u64 tid_level)
+{
+	struct ek_switches *on = switched();
+
+	if (on && on->tracing)
+		note(cpu, t, server_event, executed, tid_level);
+}
+
 #define SERVER_EVENT(id, event) ((id) << 16 | (event))
 #define TID_LEVEL(p, task) ((u64)(u32)(p)->pid << 32 | (task)->level)
 
