@@ -97,13 +97,16 @@ static __always_inline void kick_for(struct ek_cpu *cpu, u32 claim)
 }
 
 /* E1 on every CPU of the capsule, and one of them told to look. */
-static __noinline int wake_all(struct ek_capsule *capsule, u32 id, u32 level, u32 here)
+VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here)
 {
+	struct ek_capsule *capsule = capsule_at(id);
 	u64 t = now();
 	u32 best = 0, best_cpu = 0;
 	struct bpf_iter_num it;
 	int *index;
 
+	if (!capsule)
+		return 0;
 	bpf_iter_num_new(&it, 0, settings.cpus);
 	while ((index = bpf_iter_num_next(&it))) {
 		u32 at = *index;
@@ -160,7 +163,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 		count_queued(task, id, -1, cpu);
 		insert_by_key(p, DSQ_SHARED(id), task->turn, task->key, flags);
 		note_wake(cpu, t, p, task, flags);
-		wake_all(capsule, id, task->level, here);
+		ek_wake_all(id, task->level, here);
 	} else {
 		struct ek_cpu *cpu = cpu_at(home);
 		if (!cpu)
