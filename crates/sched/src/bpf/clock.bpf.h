@@ -128,10 +128,11 @@ static __always_inline u64 current_deadline(struct ek_cpu *cpu)
 	return s->state == EK_READY ? s->deadline_ns : ~0ULL;
 }
 
-/* Does a ready server come before what runs? */
+/* Does a ready server come before what runs? On a CPU on its way out none is served: what runs there
+ * are the kernel's own threads, which must come to their end. */
 static __always_inline bool is_beaten(struct ek_cpu *cpu)
 {
-	if (cpu->ready.len == 0)
+	if (cpu->ready.len == 0 || !cpu->online)
 		return false;
 	struct ek_slot first = cpu->ready.slot[0];
 	return first.id != cpu->current && first.key < current_deadline(cpu);
@@ -181,7 +182,7 @@ static int on_replenish(void *map, u32 *key, struct timer *timer)
 	cpu->replenish_armed_ns = 0;
 	replenish_due(cpu, t);
 	arm_replenish(cpu);
-	if (cpu->ready.len == 0)
+	if (cpu->ready.len == 0 || !cpu->online)
 		return 0;
 	if (cpu->current == 0)
 		kick(cpu, SCX_KICK_IDLE);

@@ -228,8 +228,11 @@ VERIFIED_ONCE int ek_take_ready(u32 index, u32 prev_is, u64 own, u64 t)
 			break;
 		u32 id = cpu->ready.slot[0].id;
 		taken = ek_take(cpu->index, id, prev_is, own);
-		if (taken)
+		if (taken) {
+			if (id < EK_KTHREADS)
+				cpu->recheck_backoff_ns = 0;
 			break;
+		}
 		ek_leave(cpu->index, id, t);
 	}
 	bpf_iter_num_destroy(&it);
@@ -271,8 +274,11 @@ void ek_dispatch(u64 *ctx)
 	if (!cpu)
 		return;
 	cpu->dispatches++;
-	if (!cpu->online && ek_drain(cpu->index))
+	/* Its queue of threads may hold some that a CPU on its way out is not given. */
+	if (!cpu->online) {
+		ek_drain(cpu->index);
 		return;
+	}
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		task = task_of(prev);
 		if (task && task->server) {
@@ -301,8 +307,6 @@ void ek_dispatch(u64 *ctx)
 	if (!taken)
 		taken = ek_take(cpu->index, EK_BEST_EFFORT,
 				prev_is >= EK_KTHREADS ? prev_is : 0, own);
-	if (taken)
-		cpu->recheck_backoff_ns = 0;
 	if (taken == 2 && prev && task)
 		keep(cpu, prev, task, t);
 }
