@@ -96,8 +96,9 @@ static __always_inline void kick_for(struct ek_cpu *cpu, u32 claim)
 		kick(cpu, SCX_KICK_PREEMPT);
 }
 
-/* E1 on every CPU of the capsule, and one of them told to look. */
-VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here)
+/* E1 on every CPU of the capsule, and one of them told to look; not `here` where a thread gives way:
+ * that CPU looks anyhow, and if it takes somebody else an idle one must not miss what it left. */
+VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here, u32 gives_way)
 {
 	struct ek_capsule *capsule = capsule_at(id);
 	u64 t = now();
@@ -116,6 +117,8 @@ VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here)
 		if (!cpu || !cpu->online)
 			continue;
 		wake(cpu, id, t);
+		if (gives_way && at == here)
+			continue;
 		u32 claim = claim_on(cpu, id, level) * 2 + (at == here);
 		if (claim > 1 && claim > best) {
 			best = claim;
@@ -163,7 +166,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 		count_queued(task, id, -1, cpu);
 		insert_by_key(p, DSQ_SHARED(id), task->turn, task->key, flags);
 		note_wake(cpu, t, p, task, flags);
-		ek_wake_all(id, task->level, here);
+		ek_wake_all(id, task->level, here, !(flags & SCX_ENQ_WAKEUP));
 	} else {
 		struct ek_cpu *cpu = cpu_at(home);
 		if (!cpu)
