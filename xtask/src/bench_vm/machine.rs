@@ -106,6 +106,8 @@ impl Machine {
             .args(["-smp", &shape.cpus.to_string(), "-m", &memory.to_string()])
             .args(["-object", &format!("memory-backend-memfd,id=mem,size={memory}M,share=on")])
             .args(["-numa", "node,memdev=mem"])
+            .arg("-monitor")
+            .arg(format!("unix:{},server,nowait", directory.join("monitor.sock").display()))
             .arg("-serial")
             .arg(format!("file:{}", directory.join("console.log").display()));
         for (tag, socket) in [("rootfs", &root_socket), ("results", &results_socket)] {
