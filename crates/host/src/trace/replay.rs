@@ -89,8 +89,14 @@ impl Conversion<'_> {
                 self.trace.decisions(at, &[Decision::Run { cpu, thread }]);
             }
             LogEvent::Charged => {
+                // A thread pays for the switch away from it, when it is no longer the one that runs.
                 let executed = Span::from_ns(record.executed_ns);
-                self.trace.event(at, Event::Tick { cpu, executed });
+                let event = match self.threads.get(&record.tid) {
+                    Some(&thread) => Event::Charge { cpu, thread, executed },
+                    None => Event::Tick { cpu, executed },
+                };
+                self.trace.event(at, event);
+                self.trace.event(at, Event::Tick { cpu, executed: Span::ZERO });
             }
             LogEvent::Block => {
                 let thread = self.thread(at, record)?;

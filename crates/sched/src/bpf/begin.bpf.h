@@ -57,6 +57,15 @@ void ek_cpu_offline(u64 *ctx)
 		cpu->online = 0;
 }
 
+/* Nobody is charged for what a CPU does from here until it runs a thread of ours. */
+static __always_inline void nobody_runs(struct ek_cpu *cpu)
+{
+	cpu->current = 0;
+	cpu->current_tid = 0;
+	cpu->left_server = 0;
+	cpu->left_tid = 0;
+}
+
 /* A CPU as a scheduler finds it: what its servers hold stays, nobody is queued. */
 static __noinline int begin_cpu(struct ek_cpu *cpu, u32 index)
 {
@@ -65,8 +74,7 @@ static __noinline int begin_cpu(struct ek_cpu *cpu, u32 index)
 
 	cpu->index = index;
 	cpu->online = 1;
-	cpu->current = 0;
-	cpu->current_tid = 0;
+	nobody_runs(cpu);
 	cpu->exhaust_armed_ns = 0;
 	cpu->exhausted_at_ns = 0;
 	cpu->replenish_armed_ns = 0;
@@ -176,7 +184,17 @@ void ek_exit(u64 *ctx)
 {
 	struct scx_exit_info *info = (void *)ctx[0];
 	struct ek_control *count = counters();
+	struct bpf_iter_num it;
+	int *index;
 
+	bpf_iter_num_new(&it, 0, settings.cpus);
+	while ((index = bpf_iter_num_next(&it))) {
+		struct ek_cpu *cpu = cpu_at(*index);
+		if (!cpu)
+			break;
+		nobody_runs(cpu);
+	}
+	bpf_iter_num_destroy(&it);
 	if (!count)
 		return;
 	count->exit_kind = info->kind;

@@ -30,36 +30,31 @@ static __always_inline u32 server_of(struct task_struct *p, struct task *task)
 	return is_percpu_kthread(p) ? EK_KTHREADS : EK_BEST_EFFORT;
 }
 
-/* Our clock and that of the run queue are read some microseconds apart; what differs by more than
- * this is no longer the same moment. */
-#define CLOCKS_APART_NS 50000
-
-/* What `p` has executed on `cpu` since the last time, as the kernel charges it: without what a kernel
- * that tells them apart spent in interrupts. But after a choice made while the CPU was idle the kernel
- * leaves the clock of the run queue as it is at the next choice (rq_clock_skip_update() in
- * wakeup_preempt(), kernel/sched/core.c): then nothing was charged however long it ran, and what
- * follows on the CPU is charged all of it. Our own clock tells. */
-static __always_inline u64 executed_since(struct ek_cpu *cpu, struct task_struct *p,
-					  struct task *task, u64 t)
+/* What interrupts and the hypervisor took from this CPU since it started, as far as the kernel tells
+ * them apart (CONFIG_IRQ_TIME_ACCOUNTING, CONFIG_PARAVIRT_TIME_ACCOUNTING). */
+static __always_inline u64 taken_from(struct ek_cpu *cpu)
 {
-	s64 executed = (s64)(p->se.sum_exec_runtime - task->charged);
-	s64 elapsed = (s64)(t - cpu->settled_ns);
+	const struct rq *rq = bpf_per_cpu_ptr(&runqueues, cpu->index);
 
-	cpu->settled_ns = t;
-	if (executed > elapsed + CLOCKS_APART_NS) {
-		task->charged = p->se.sum_exec_runtime;
-		return elapsed > 0 ? elapsed : 0;
-	}
-	if (executed <= 0) {
-		if (elapsed <= CLOCKS_APART_NS)
-			return 0;
-		executed = elapsed;
-	}
-	/* Ahead of the kernel, perhaps: it catches up. */
-	task->charged += executed;
-	return executed;
+	return rq ? rq->clock - rq->clock_task : 0;
 }
 
+/* How long what runs has run since the last time, by our own clock, without what was taken from it.
+ * The kernel's account (sum_exec_runtime) is none to enforce budgets by: after a choice made while
+ * the CPU was idle it leaves the clock of the run queue as it is at the next choice
+ * (rq_clock_skip_update() in wakeup_preempt(), kernel/sched/core.c), charges nothing however long a
+ * thread ran, and all of it to what follows. */
+static __always_inline u64 executed_since(struct ek_cpu *cpu, u64 t)
+{
+	u64 all = taken_from(cpu);
+	s64 executed = (s64)(t - cpu->settled_ns) - (s64)(all - cpu->taken_ns);
+
+	cpu->settled_ns = t;
+	cpu->taken_ns = all;
+	return executed > 0 ? executed : 0;
+}
+
+/* E3, E4 and what is recorded of them. */
 VERIFIED_ONCE int ek_charge(u32 index, u32 id, u64 executed, u64 t, u64 tid_level)
 {
 	struct ek_cpu *cpu = cpu_at(index);
@@ -86,12 +81,26 @@ VERIFIED_ONCE int ek_charge(u32 index, u32 id, u64 executed, u64 t, u64 tid_leve
 	return 0;
 }
 
-/* E3, E4 of what `p` has executed since the last time. */
+/* `executed` is charged to server `id`. */
+static __always_inline void charge(struct ek_cpu *cpu, u32 id, u64 executed, u64 t, u64 tid_level)
+{
+	/* Nobody competes with best effort here: there is no budget to charge, and no lock to take. */
+	struct ek_server *rest = server_at(cpu, EK_BEST_EFFORT);
+
+	if (id == EK_BEST_EFFORT && READ_ONCE(rest->state) != EK_READY) {
+		rest->used_ns += executed;
+		note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, tid_level);
+		return;
+	}
+	ek_charge(cpu->index, id, executed, t, tid_level);
+}
+
+/* What `p` has executed since the last time is charged. */
 static __always_inline void settle(struct ek_cpu *cpu, struct task_struct *p, struct task *task,
 				   u64 t)
 {
 	u32 id = task->server;
-	u64 executed = executed_since(cpu, p, task, t);
+	u64 executed = executed_since(cpu, t);
 
 	if (executed == 0)
 		return;
@@ -99,30 +108,41 @@ static __always_inline void settle(struct ek_cpu *cpu, struct task_struct *p, st
 	if (id == EK_BEST_EFFORT) {
 		u64 weight = (u64)p->scx.weight * task->group_weight;
 		task->vtime += weight == 10000 ? executed : executed * 10000 / (weight ? weight : 1);
-		/* Nobody competes with best effort here: there is no budget to charge, and no lock to take. */
-		struct ek_server *rest = server_at(cpu, id);
-		if (READ_ONCE(rest->state) != EK_READY) {
-			rest->used_ns += executed;
-			note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
-			return;
-		}
 	}
-	ek_charge(cpu->index, id, executed, t, TID_LEVEL(p, task));
+	charge(cpu, id, executed, t, TID_LEVEL(p, task));
 }
 
-/* `p` begins to run, or goes on, for its turn or its server's budget, whichever ends first. */
-static __noinline int begin(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
+/* A thread leaves the CPU: it pays for the switch to the next. That takes some microseconds, as much
+ * as budgets are to be exact to; so each of them is in one account, and where the kernel's own trace
+ * has it. */
+static __always_inline void leave_behind(struct ek_cpu *cpu, struct task_struct *p,
+					 struct task *task, bool runnable)
+{
+	cpu->left_server = task->server;
+	cpu->left_tid = p->pid;
+	cpu->left_level = task->level;
+	cpu->left_runnable = runnable;
+}
+
+/* The switch is over: what runs is charged from here. */
+static __always_inline void end_switch(struct ek_cpu *cpu, u64 t)
+{
+	u64 tid_level = (u64)cpu->left_tid << 32 | cpu->left_level;
+	u64 executed = executed_since(cpu, t);
+
+	if (cpu->left_server && executed)
+		charge(cpu, cpu->left_server, executed, t, tid_level);
+	cpu->left_server = 0;
+	cpu->left_tid = 0;
+}
+
+/* How long what runs may go on from `t`: for its turn or its server's budget, whichever ends first. */
+static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 {
 	u32 id = task->server;
 	struct ek_server *s = server_at(cpu, id);
 	u64 until = 0;
 
-	cpu->current = id;
-	cpu->current_level = task->level;
-	cpu->current_tid = p->pid;
-	cpu->current_since_ns = t;
-	cpu->settled_ns = t;
-	cpu->current_vtime = task->vtime;
 	if (s->state == EK_READY && s->budget_left_ns > 0) {
 		u64 left = s->budget_left_ns;
 		until = t + (left > ARM_MIN_NS ? left : ARM_MIN_NS);
@@ -136,6 +156,16 @@ static __noinline int begin(struct ek_cpu *cpu, struct task_struct *p, struct ta
 	if (until)
 		arm_exhaust(cpu, until);
 	return 0;
+}
+
+/* `p` begins to run, or goes on. */
+static __always_inline void begin(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
+{
+	cpu->current = task->server;
+	cpu->current_level = task->level;
+	cpu->current_tid = p->pid;
+	cpu->current_since_ns = t;
+	cpu->current_vtime = task->vtime;
 }
 
 static __always_inline void count_queued(struct task *task, u32 id, s32 home, struct ek_cpu *cpu)

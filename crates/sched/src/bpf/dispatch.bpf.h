@@ -34,6 +34,7 @@ static __always_inline bool keep(struct ek_cpu *cpu, struct task_struct *prev, s
 {
 	set_slice(prev, task->turn);
 	begin(cpu, prev, task, t);
+	arm_end(cpu, task, t);
 	return true;
 }
 

@@ -140,6 +140,12 @@ static __always_inline void note_wake(struct ek_cpu *cpu, u64 t, struct task_str
 		note(cpu, t, SERVER_EVENT(task->capsule, EK_EV_WAKE), 0, TID_LEVEL(p, task));
 }
 
+/* It ran until now and is queued because it must give way. */
+static __always_inline bool gives_way(struct ek_cpu *cpu, struct task_struct *p)
+{
+	return cpu->left_runnable && cpu->left_tid == (u32)p->pid;
+}
+
 static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task, u64 flags)
 {
 	u32 id = task->capsule, here = scx_bpf_task_cpu(p);
@@ -166,7 +172,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 		count_queued(task, id, -1, cpu);
 		insert_by_key(p, DSQ_SHARED(id), task->turn, task->key, flags);
 		note_wake(cpu, t, p, task, flags);
-		ek_wake_all(id, task->level, here, !(flags & SCX_ENQ_WAKEUP));
+		ek_wake_all(id, task->level, here, gives_way(cpu, p));
 	} else {
 		struct ek_cpu *cpu = cpu_at(home);
 		if (!cpu)
@@ -280,12 +286,12 @@ void ek_enqueue(u64 *ctx)
 	}
 	if (task->queued)
 		uncount_queued(task);
-	if (task->capsule && enqueue_capsule(p, task, flags))
-		return;
-	if (is_percpu_kthread(p))
-		enqueue_kthread(p, task, cpu);
-	else
-		enqueue_best_effort(p, task, cpu, flags);
+	if (!task->capsule || !enqueue_capsule(p, task, flags)) {
+		if (is_percpu_kthread(p))
+			enqueue_kthread(p, task, cpu);
+		else
+			enqueue_best_effort(p, task, cpu, flags);
+	}
 }
 
 /* An idle CPU of the capsule that `p` may run on, the last one first. */

@@ -7,6 +7,7 @@
  *
  *   enqueue ---> queue of the capsule (any of its CPUs) or of (capsule, CPU); wakes servers (E1)
  *   dispatch --> charge (E3, E4), replenish (E5, E6), first ready server (E2) -> its first thread
+ *   switch ----> one account ends, the next begins
  *   timers ----> the end of a budget preempts; the start of one wakes
  *   tick ------> all of this again, should a timer be late
  *
@@ -39,7 +40,6 @@ void ek_running(u64 *ctx)
 		return;
 	u32 queued_server = task->queued ? task->queued_server : 0;
 	uncount_queued(task);
-	task->charged = p->se.sum_exec_runtime;
 	u32 id = server_of(p, task);
 	/* A CPU that the capsule has no server on runs it as best effort. */
 	if (id < EK_KTHREADS && server_at(cpu, id)->period_next_ns == 0 &&
@@ -54,6 +54,10 @@ void ek_running(u64 *ctx)
 	}
 	note(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
 	begin(cpu, p, task, t);
+	arm_end(cpu, task, t);
+	/* The same thread again, an attribute of which was changed: no switch follows. */
+	if (cpu->left_tid == (u32)p->pid)
+		end_switch(cpu, t);
 	/* Not the one to run (any more): moved while it was queued, out of budget, or overtaken between
 	 * the choice and now. */
 	if ((id < EK_KTHREADS && server_at(cpu, id)->state == EK_THROTTLED) ||
@@ -74,10 +78,13 @@ void ek_stopping(u64 *ctx)
 	if (!task || !cpu)
 		return;
 	id = task->server;
-	settle(cpu, p, task, t);
+	/* 0: it has run since before we were loaded. */
+	if (id)
+		settle(cpu, p, task, t);
 	cpu->current = 0;
 	cpu->current_tid = 0;
 	cpu->exhausted_at_ns = 0;
+	leave_behind(cpu, p, task, runnable);
 	note(cpu, t, SERVER_EVENT(id, runnable ? EK_EV_STOP : EK_EV_BLOCK), 0, TID_LEVEL(p, task));
 	if (id == 0 || id >= EK_KTHREADS)
 		return;
@@ -88,6 +95,24 @@ void ek_stopping(u64 *ctx)
 	}
 	if (event)
 		note(cpu, t, SERVER_EVENT(id, event), 0, 0);
+}
+
+/* The moment at which a CPU passes from one thread to the next, as the kernel's trace has it: where
+ * the account of one ends and that of the other begins, whatever class they are of. */
+SEC("tp_btf/sched_switch")
+int ek_switch(u64 *ctx)
+{
+	struct task_struct *next = (void *)ctx[2];
+	struct ek_cpu *cpu = cpu_at(bpf_get_smp_processor_id());
+	u64 t = now();
+
+	if (!cpu)
+		return 0;
+	/* Its budget ends later by what the switch took; the timer, which is set, looks again then. */
+	if (cpu->current_tid == (u32)next->pid && cpu->exhausted_at_ns)
+		cpu->exhausted_at_ns += t - cpu->current_since_ns;
+	end_switch(cpu, t);
+	return 0;
 }
 
 SEC("struct_ops/ek_quiescent")

@@ -12,7 +12,7 @@
 #define EVENKEEL_H
 
 /* Changes whenever a layout below changes: maps of another layout are not taken over. */
-#define EK_ABI 1
+#define EK_ABI 2
 
 /* Servers of one CPU. A power of two, so that an index is made safe by a mask. The slots of
  * capsules begin at 1: an id of 0 is "none". */
@@ -137,6 +137,11 @@ struct ek_cpu {
 	u32 current_tid;
 	u64 current_since_ns;
 	u64 settled_ns;
+	u64 taken_ns;
+	u32 left_server;
+	u32 left_tid;
+	u32 left_level;
+	u32 left_runnable;
 	u64 current_vtime;
 	u64 exhausted_at_ns;
 	u64 exhaust_armed_ns;

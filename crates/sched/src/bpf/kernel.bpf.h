@@ -64,8 +64,10 @@ struct cgroup {
 	struct cgroup *ancestors[];
 };
 
-struct sched_entity {
-	u64 sum_exec_runtime;
+/* A run queue's clock, and the same without what interrupts and the hypervisor took. */
+struct rq {
+	u64 clock;
+	u64 clock_task;
 };
 
 struct sched_ext_entity {
@@ -82,7 +84,6 @@ struct task_struct {
 	int nr_cpus_allowed;
 	unsigned short migration_disabled;
 	const struct cpumask *cpus_ptr;
-	struct sched_entity se;
 	struct sched_ext_entity scx;
 };
 
@@ -200,6 +201,7 @@ static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *src)
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static void *(*const bpf_ringbuf_reserve)(void *ringbuf, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
+static void *(*const bpf_per_cpu_ptr)(const void *percpu, u32 cpu) = (void *)153;
 static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
 					   u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
@@ -208,6 +210,7 @@ static long (*const bpf_timer_set_callback)(struct bpf_timer *timer, void *callb
 static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 ns, u64 flags) = (void *)171;
 
 /* Kernel functions that have had one form since 6.18. */
+extern struct rq runqueues __ksym;
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
 extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;

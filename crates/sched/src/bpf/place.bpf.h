@@ -77,7 +77,6 @@ int ek_init_task(u64 *ctx)
 	/* A scheduler that takes over finds the place; what is queued, it is not told. */
 	task->queued = 0;
 	task->server = 0;
-	task->charged = p->se.sum_exec_runtime;
 	task->vtime = vtime_now;
 	task->fit = 0;
 	if (args->fork) {

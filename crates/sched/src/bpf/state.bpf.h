@@ -26,8 +26,6 @@ struct task {
 	u32 group_weight;
 	u32 weights_generation;
 	u32 unused;
-	/* Its execution time that has been charged. */
-	u64 charged;
 	/* Its place in the queue of its capsule or of best effort. */
 	u64 key;
 	u64 vtime;

@@ -27,6 +27,8 @@ const KEPT: [&str; 8] =
     ["cpus", "capsules", "tasks", "claims", "weights", "switches", "control", "decisions"];
 /// Programs that are called.
 const CALLED: [&str; 3] = ["ek_place", "ek_query", "ek_change"];
+/// The program that is no operation of the scheduler: the kernel calls it at each switch.
+const SWITCH: &str = "ek_switch";
 /// Maps with a value for each CPU.
 const PER_CPU: [&str; 3] = ["cpus", "exhaust_timers", "replenish_timers"];
 
@@ -58,6 +60,11 @@ impl Pins {
     /// The pin of the link.
     pub fn link(&self) -> PathBuf {
         self.at("link")
+    }
+
+    /// The pin of the link by which it is told of switches.
+    pub fn switch(&self) -> PathBuf {
+        self.at("switch")
     }
 
     /// Whether a scheduler of this layout has been here.
@@ -117,14 +124,22 @@ impl Loaded {
                 program.pin(&path).map_err(load_error("pinning a program"))?;
             }
         }
-        let _ = fs::remove_file(pins.at("link"));
+        let switches = object
+            .progs_mut()
+            .find(|program| program.name() == SWITCH)
+            .expect("the object has the program that is told of switches");
+        let _ = fs::remove_file(pins.switch());
+        let mut switches =
+            switches.attach_trace().map_err(load_error("attaching it to switches"))?;
+        switches.pin(pins.switch()).map_err(load_error("pinning its link to switches"))?;
+        let _ = fs::remove_file(pins.link());
         let mut link: Link = object
             .maps_mut()
             .find(|map| map.name() == OPS)
             .expect("the object has our operations")
             .attach_struct_ops()
             .map_err(load_error("attaching it"))?;
-        link.pin(pins.at("link")).map_err(load_error("pinning its link"))?;
+        link.pin(pins.link()).map_err(load_error("pinning its link"))?;
         Loaded::find(pins)
     }
 

@@ -94,12 +94,14 @@ pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
 
 /// Takes the scheduler out of the kernel; its maps stay, so that [`load`] goes on where it was.
 pub fn unload() -> Result<(), ScxError> {
-    let link = pins().link();
-    match fs::remove_file(&link) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(ScxError::Bpffs { path: link, source }),
+    for link in [pins().link(), pins().switch()] {
+        match fs::remove_file(&link) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(ScxError::Bpffs { path: link, source }),
+        }
     }
+    Ok(())
 }
 
 /// Why it does not run, in the kernel's words; `None` where it never ran or runs.
