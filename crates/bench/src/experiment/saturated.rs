@@ -80,6 +80,7 @@ pub fn record_beside(
     beside: &[&[&str]],
 ) -> anyhow::Result<()> {
     let directory = session.directory(experiment, &case.name)?;
+    Tracer::prepare()?;
     let Loaded { names, mut workloads, capsules } = load(session, case)?;
     let outside: anyhow::Result<Vec<Workload>> =
         beside.iter().map(|words| session.start(None, words)).collect();

@@ -5,17 +5,24 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use evenkeel_sched::scx::running;
 
+use super::sched_ext;
 use crate::trace::{Formats, PAGE_BYTES};
+use crate::workload::now;
 
 const TRACING: &str = "/sys/kernel/tracing";
 /// Per CPU. A switch takes some 64 bytes: 250,000 of them, more than any case has.
 const BUFFER_KB: u32 = 16 << 10;
 
-/// Who runs, who is woken, and what the kernel charges to whom.
-const EVENTS: [&str; 3] = ["sched_switch", "sched_wakeup", "sched_stat_runtime"];
+/// Who runs, and who is woken.
+const EVENTS: [&str; 2] = ["sched_switch", "sched_wakeup"];
+
+/// The kernel lets threads of a scheduler that goes return to the fair class within milliseconds.
+const UNLOAD_LIMIT: u64 = 20_000_000_000;
 
 /// The tracer while it records.
 #[derive(Debug)]
@@ -25,6 +32,20 @@ pub struct Tracer {
 }
 
 impl Tracer {
+    /// Has the kernel call its own trace before the scheduler at each switch, so that the time in the
+    /// trace is not later by what the scheduler does there: events are on from before it is loaded.
+    pub fn prepare() -> anyhow::Result<()> {
+        if get(&enable(EVENTS[0]))?.trim() == "1" {
+            return Ok(());
+        }
+        unload()?;
+        set("tracing_on", "0")?;
+        for event in EVENTS {
+            set(&enable(event), "1")?;
+        }
+        Ok(())
+    }
+
     /// Begins to record on `cpus` CPUs.
     pub fn start(cpus: u32) -> anyhow::Result<Tracer> {
         set("tracing_on", "0")?;
@@ -35,11 +56,7 @@ impl Tracer {
         let formats = Formats::parse(
             &get("events/sched/sched_switch/format")?,
             &get("events/sched/sched_wakeup/format")?,
-            &get("events/sched/sched_stat_runtime/format")?,
         )?;
-        for event in EVENTS {
-            set(&format!("events/sched/{event}/enable"), "1")?;
-        }
         set("tracing_on", "1")?;
         Ok(Tracer { cpus, formats })
     }
@@ -47,9 +64,6 @@ impl Tracer {
     /// Ends the recording, copies it to `directory` and says how to read it and what was lost.
     pub fn finish(self, directory: &Path) -> anyhow::Result<(Formats, u64)> {
         set("tracing_on", "0")?;
-        for event in EVENTS {
-            set(&format!("events/sched/{event}/enable"), "0")?;
-        }
         let mut lost = 0;
         for cpu in 0..self.cpus {
             let stats = get(&format!("per_cpu/cpu{cpu}/stats"))?;
@@ -90,6 +104,21 @@ fn copy(cpu: u32, to: &Path) -> anyhow::Result<()> {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error).with_context(|| format!("reading {}", from.display())),
         }
+    }
+    Ok(())
+}
+
+fn enable(event: &str) -> String {
+    format!("events/sched/{event}/enable")
+}
+
+/// Takes the scheduler out, if it is there; the next capsule loads it.
+fn unload() -> anyhow::Result<()> {
+    running::unload()?;
+    let begun = now();
+    while sched_ext::state().starts_with("en") {
+        anyhow::ensure!(now() - begun < UNLOAD_LIMIT, "the scheduler does not leave");
+        std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
 }

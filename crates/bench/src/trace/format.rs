@@ -18,26 +18,17 @@ pub struct Formats {
     pub wakeup_id: u32,
     /// Its `pid`.
     pub woken_pid: usize,
-    /// `sched_stat_runtime`.
-    pub runtime_id: u32,
-    /// Its `pid`.
-    pub charged_pid: usize,
-    /// Its `runtime`.
-    pub runtime: usize,
 }
 
 impl Formats {
-    /// Reads the format files of `sched_switch`, `sched_wakeup` and `sched_stat_runtime`.
-    pub fn parse(switch: &str, wakeup: &str, runtime: &str) -> Result<Formats, TraceError> {
+    /// Reads the format files of `sched_switch` and `sched_wakeup`.
+    pub fn parse(switch: &str, wakeup: &str) -> Result<Formats, TraceError> {
         Ok(Formats {
             switch_id: id(switch)?,
             prev_pid: offset(switch, "prev_pid")?,
             next_pid: offset(switch, "next_pid")?,
             wakeup_id: id(wakeup)?,
             woken_pid: offset(wakeup, "pid")?,
-            runtime_id: id(runtime)?,
-            charged_pid: offset(runtime, "pid")?,
-            runtime: offset(runtime, "runtime")?,
         })
     }
 }
@@ -72,21 +63,16 @@ mod tests {
     const WAKEUP: &str = "name: sched_wakeup\nID: 317\nformat:\n\
         \tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n";
 
-    const RUNTIME: &str = "name: sched_stat_runtime\nID: 330\nformat:\n\
-        \tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;\n\
-        \tfield:u64 runtime;\toffset:16;\tsize:8;\tsigned:0;\n";
-
     #[test]
     fn offsets_are_what_the_kernel_says() {
-        let formats = Formats::parse(SWITCH, WAKEUP, RUNTIME).unwrap();
+        let formats = Formats::parse(SWITCH, WAKEUP).unwrap();
         assert_eq!((formats.switch_id, formats.prev_pid, formats.next_pid), (314, 24, 56));
         assert_eq!((formats.wakeup_id, formats.woken_pid), (317, 24));
-        assert_eq!((formats.runtime_id, formats.charged_pid, formats.runtime), (330, 12, 16));
     }
 
     #[test]
     fn a_missing_field_is_named() {
-        let error = Formats::parse(WAKEUP, WAKEUP, RUNTIME).unwrap_err();
+        let error = Formats::parse(WAKEUP, WAKEUP).unwrap_err();
         assert_eq!(error.to_string(), "the kernel's event format has no field 'prev_pid'");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::TraceError;
 use super::format::Formats;
-use super::ring::{for_each_event, read_u32, read_u64};
+use super::ring::{for_each_event, read_u32};
 
 /// One stretch of execution of one thread on one CPU, in nanoseconds of the trace's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +21,6 @@ pub struct Run {
 pub struct Timeline {
     /// Executions of each thread, in order.
     pub runs: BTreeMap<u32, Vec<Run>>,
-    /// What the kernel charged to each thread for execution, as the stretches that end where it was
-    /// charged, in order. The kernel charges the choice of a thread to that thread, while `runs` has
-    /// it with the one before; beyond that they are the same.
-    pub charges: BTreeMap<u32, Vec<Run>>,
     /// When each thread was woken by something on this CPU, in order.
     pub wakeups: BTreeMap<u32, Vec<u64>>,
     /// Time of the last event.
@@ -48,11 +44,6 @@ impl Timeline {
             } else if kind == formats.wakeup_id {
                 let Some(pid) = read_u32(data, formats.woken_pid) else { return };
                 timeline.wakeups.entry(pid).or_default().push(now);
-            } else if kind == formats.runtime_id {
-                let Some(pid) = read_u32(data, formats.charged_pid) else { return };
-                let Some(length) = read_u64(data, formats.runtime) else { return };
-                let run = Run { start: now.saturating_sub(length), end: now };
-                timeline.charges.entry(pid).or_default().push(run);
             }
         })?;
         let end = timeline.end;

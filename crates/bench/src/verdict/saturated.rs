@@ -3,9 +3,10 @@
 //! no less, and must not wait longer than the theory of hard servers allows.
 //!
 //! A server that wakes from idleness at t has the deadlines t + P, t + 2P, ... (rule E1a and E5):
-//! periods are counted from the wake-up of its only thread, as the kernel's trace shows it. What the
-//! kernel has charged to it by the end of period j beyond (j + 1) Q is its overrun; it is repaid from
-//! the next budget, so the sum says what the last one was. A saturated server is without service for 2(P - Q)
+//! periods are counted from the wake-up of its only thread, as the kernel's trace shows it. How long
+//! that thread has been on the CPU by the end of period j beyond (j + 1) Q is its overrun; it is repaid
+//! from the next budget, so the sum says what the last one was. What the kernel charged is no measure:
+//! where it leaves its clock as it is, whole runs are charged to others. A saturated server is without service for 2(P - Q)
 //! at most (Shin and Lee, RTSS 2003).
 
 use evenkeel_model::BenchRow;
@@ -40,8 +41,7 @@ pub fn judge(recording: &Recording, timelines: &[Timeline]) -> anyhow::Result<Ve
             let served = timeline.and_then(|timeline| {
                 let woken = first_wakeup(timelines, pinned.pid, recording.start_ns)?;
                 let runs = timeline.runs.get(&pinned.pid)?;
-                let charges = timeline.charges.get(&pinned.pid)?;
-                served(capsule, runs, charges, woken, recording.end_ns)
+                served(capsule, runs, woken, recording.end_ns)
             });
             all.push(served.ok_or_else(|| {
                 let (case, name, cpu) = (&recording.case, &capsule.name, pinned.cpu);
@@ -60,13 +60,7 @@ pub fn first_wakeup(timelines: &[Timeline], pid: u32, start: u64) -> Option<u64>
     timelines.iter().filter_map(after).min()
 }
 
-fn served(
-    capsule: &Recorded,
-    runs: &[Run],
-    charges: &[Run],
-    woken: u64,
-    end: u64,
-) -> Option<Served> {
+fn served(capsule: &Recorded, runs: &[Run], woken: u64, end: u64) -> Option<Served> {
     let (budget, period) = (capsule.budget_ns, capsule.period_ns);
     let periods = end.checked_sub(woken)? / period;
     if periods < 2 {
@@ -76,7 +70,7 @@ fn served(
     let mut overruns_ns = Vec::new();
     for index in 0..periods {
         let from = woken + index * period;
-        total += service_within(charges, from, from + period);
+        total += service_within(runs, from, from + period);
         overruns_ns.push(total.saturating_sub((index + 1) * budget));
     }
     let owed = periods * budget;
@@ -156,7 +150,7 @@ mod tests {
     #[test]
     fn an_exact_server_has_no_error() {
         let runs = [run(0, 2000), run(18_000, 20_000), run(20_000, 22_000)];
-        let served = served(&capsule(), &runs, &runs, 0, 30 * MS).unwrap();
+        let served = served(&capsule(), &runs, 0, 30 * MS).unwrap();
         assert_eq!(served.share_error, 0.0);
         assert_eq!(served.overruns_ns, [0, 0, 0]);
         // 16 ms from 2 to 18 are exactly 2 (P - Q).
@@ -166,7 +160,7 @@ mod tests {
     #[test]
     fn an_overrun_that_is_repaid_shows_once() {
         let runs = [run(0, 2050), run(10_000, 11_950)];
-        let served = served(&capsule(), &runs, &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
         assert_eq!(served.overruns_ns, [50_000, 0]);
         assert_eq!(served.share_error, 0.0);
     }
@@ -174,7 +168,7 @@ mod tests {
     #[test]
     fn too_little_service_is_an_error_too() {
         let runs = [run(0, 1000), run(10_000, 12_000)];
-        let served = served(&capsule(), &runs, &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
         assert_eq!(served.share_error, -0.25);
         assert!(!rows(&[served])[0].holds);
     }
@@ -182,7 +176,7 @@ mod tests {
     #[test]
     fn a_gap_beyond_the_bound_shows() {
         let runs = [run(0, 2000), run(18_200, 20_200)];
-        let served = served(&capsule(), &runs, &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
         assert_eq!(served.gap_excess_ns, 200_000);
         assert!(!rows(&[served])[2].holds);
     }
@@ -190,7 +184,7 @@ mod tests {
     #[test]
     fn nothing_measured_never_holds() {
         assert!(rows(&[]).iter().all(|row| !row.holds));
-        assert_eq!(served(&capsule(), &[], &[], 0, 19 * MS), None);
+        assert_eq!(served(&capsule(), &[], 0, 19 * MS), None);
     }
 
     #[test]
