@@ -48,6 +48,10 @@ pub struct Pinned {
     pub cpu: u32,
     /// The process.
     pub pid: u32,
+    /// The largest overrun of its server on that CPU by the scheduler's own account, where it keeps
+    /// one.
+    #[serde(default)]
+    pub overrun_max_ns: Option<u64>,
 }
 
 impl Recording {

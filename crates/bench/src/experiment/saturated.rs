@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! 1 to 32 capsules on all CPUs, each with one spinner per CPU that is pinned there.
 
-use evenkeel_model::CapsuleName;
+use evenkeel_model::{CapsuleName, CpuIndex};
+use evenkeel_sched::scx::running;
 
 use super::session::{Session, Workload, window_in};
 use super::tracer::Tracer;
@@ -81,7 +82,7 @@ pub fn record_beside(
 ) -> anyhow::Result<()> {
     let directory = session.directory(experiment, &case.name)?;
     Tracer::prepare()?;
-    let Loaded { names, mut workloads, capsules } = load(session, case)?;
+    let Loaded { names, mut workloads, mut capsules } = load(session, case)?;
     let outside: anyhow::Result<Vec<Workload>> =
         beside.iter().map(|words| session.start(None, words)).collect();
     workloads.extend(outside?);
@@ -99,12 +100,23 @@ pub fn record_beside(
     for workload in workloads {
         workload.result::<serde_json::Value>()?;
     }
-    for name in &names {
+    for (name, capsule) in names.iter().zip(&mut capsules) {
+        own_account(name, capsule)?;
         session.delete(name)?;
     }
     let (start_ns, end_ns) = (window.start, window.end);
     let (case, cpus) = (case.name.clone(), session.cpus);
     Recording { case, capsules, start_ns, end_ns, formats, cpus, lost }.write(&directory)
+}
+
+/// What our scheduler says of the overruns of `capsule`, where it is what runs.
+fn own_account(name: &CapsuleName, capsule: &mut Recorded) -> anyhow::Result<()> {
+    let Some(loaded) = running::find()? else { return Ok(()) };
+    let Some(slot) = loaded.slot(name)? else { return Ok(()) };
+    for pinned in &mut capsule.pinned {
+        pinned.overrun_max_ns = Some(loaded.server(CpuIndex(pinned.cpu), slot)?.overrun_max_ns);
+    }
+    Ok(())
 }
 
 /// Capsules with their spinners, ready to begin.
@@ -122,7 +134,7 @@ fn load(session: &Session, case: &Case) -> anyhow::Result<Loaded> {
         let mut pinned = Vec::new();
         for cpu in &cpus {
             let workload = session.start(Some(&name), &[&cpu.to_string(), "spin"])?;
-            pinned.push(Pinned { cpu: *cpu, pid: workload.pid() });
+            pinned.push(Pinned { cpu: *cpu, pid: workload.pid(), overrun_max_ns: None });
             loaded.workloads.push(workload);
         }
         let recorded = Recorded { name: name.to_string(), budget_ns, period_ns, pinned };
