@@ -3,7 +3,8 @@
 //! capsule's period that asks 97 % of its budget, beside a hog on every CPU. All first jobs are
 //! released together, the worst moment.
 
-use evenkeel_model::CapsuleName;
+use evenkeel_model::{CapsuleName, CpuIndex};
+use evenkeel_sched::scx::running;
 use serde::{Deserialize, Serialize};
 
 use super::session::{Session, Workload, window_in};
@@ -42,6 +43,38 @@ pub struct SetResult {
     pub tasks: Vec<Task>,
     /// Their jobs, in the same order.
     pub jobs: Vec<Jobs>,
+    /// What the scheduler counted of their servers, in the same order, where it is ours.
+    #[serde(default)]
+    pub servers: Vec<Server>,
+}
+
+/// A server's counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// How often its budget ended with work left.
+    pub throttled: u64,
+    /// Deadlines that passed with budget and work left.
+    pub misses: u64,
+    /// Replenishments that came after the next deadline.
+    pub lag_resets: u64,
+    /// The largest overrun.
+    pub overrun_max_ns: u64,
+}
+
+fn servers(names: &[CapsuleName], cpu: u32) -> anyhow::Result<Vec<Server>> {
+    let Some(loaded) = running::find()? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in names {
+        let Some(slot) = loaded.slot(name)? else { continue };
+        let server = loaded.server(CpuIndex(cpu), slot)?;
+        all.push(Server {
+            throttled: server.throttled,
+            misses: server.misses,
+            lag_resets: server.lag_resets,
+            overrun_max_ns: server.overrun_max_ns,
+        });
+    }
+    Ok(all)
 }
 
 /// The sets of this bench, the same every time.
@@ -118,9 +151,12 @@ fn run_batch(session: &Session, batch: &[Vec<Task>]) -> anyhow::Result<Vec<SetRe
         workload.begin(window)?;
     }
     let mut results = Vec::new();
-    for (set, workloads) in batch.iter().zip(running) {
+    let mut rest = names.as_slice();
+    for ((cpu, set), workloads) in (0u32..).zip(batch).zip(running) {
         let jobs: anyhow::Result<Vec<Jobs>> = workloads.into_iter().map(Workload::result).collect();
-        results.push(SetResult { tasks: set.clone(), jobs: jobs? });
+        let (own, others) = rest.split_at(set.len());
+        rest = others;
+        results.push(SetResult { tasks: set.clone(), jobs: jobs?, servers: servers(own, cpu)? });
     }
     drop(hogs);
     for name in &names {

@@ -138,6 +138,7 @@ mod tests {
         let set = |jobs, late| SetResult {
             tasks: vec![task],
             jobs: vec![Jobs { jobs, late, responses_ns: Vec::new() }],
+            servers: Vec::new(),
         };
         assert!(tasksets(&[set(3, 0)])[0].holds);
         assert!(!tasksets(&[set(3, 1)])[0].holds);

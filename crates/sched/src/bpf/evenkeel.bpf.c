@@ -78,8 +78,9 @@ void ek_stopping(u64 *ctx)
 	if (!task || !cpu)
 		return;
 	id = task->server;
-	/* 0: it has run since before we were loaded. */
-	if (id)
+	/* 0: it has run since before we were loaded. What is in a capsule is charged when the switch is
+	 * over; the others compete by what they have had until now. */
+	if (id >= EK_KTHREADS)
 		settle(cpu, p, task, t);
 	cpu->current = 0;
 	cpu->current_tid = 0;
