@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "every test program uses a part of it")]
 
+pub mod scx;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -303,6 +305,15 @@ pub fn has_program(name: &str) -> bool {
 /// Runs `ip ARGUMENTS`.
 pub fn ip(arguments: &str) -> bool {
     Command::new("ip").args(arguments.split(' ')).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// Loads modules of the bench's kernel; elsewhere the host has what it has.
+pub fn modules(names: &[&str]) {
+    let Some(root) = std::env::var_os("EK_MODULES") else { return };
+    for name in names {
+        let status = Command::new("modprobe").arg("-d").arg(&root).arg(name).status().unwrap();
+        assert!(status.success(), "no module {name}");
+    }
 }
 
 /// A veth pair, up, removed when it is dropped.

@@ -16,7 +16,7 @@
 static __always_inline bool is_percpu_kthread(struct task_struct *p)
 {
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1 &&
-	       !(settings.unsafe_without & EK_WITHOUT_KTHREADS);
+	       !without(EK_WITHOUT_KTHREADS);
 }
 
 /* The server that a thread belongs to now. */

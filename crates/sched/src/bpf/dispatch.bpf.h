@@ -163,7 +163,7 @@ static __always_inline void wake_others(struct ek_cpu *cpu, u32 prev_is, u64 t)
 
 	if (kthreads)
 		wake(cpu, EK_KTHREADS, t);
-	if (!(settings.unsafe_without & EK_WITHOUT_FLOOR) &&
+	if (!without(EK_WITHOUT_FLOOR) &&
 	    (kthreads || prev_is == EK_BEST_EFFORT || has_best_effort(cpu)))
 		wake(cpu, EK_BEST_EFFORT, t);
 }

@@ -25,7 +25,7 @@ static __noinline int home_of(struct task_struct *p, struct task *task, struct e
 	struct bpf_iter_num it;
 	int *index;
 
-	if (settings.unsafe_without & EK_WITHOUT_PINNED)
+	if (without(EK_WITHOUT_PINNED))
 		return -1;
 	if (task->fit == 1 && task->fit_generation == capsule->generation && p->migration_disabled <= 1)
 		return -1;
@@ -62,7 +62,7 @@ static __always_inline u64 turn_of(u64 slice, u64 crowd, u64 share)
  * waiting, so that nobody waits for ever. What is left of a turn keeps its old place. */
 static __always_inline void next_key(struct task *task, u64 t, bool woken, u64 turn)
 {
-	u64 ageing = settings.unsafe_without & EK_WITHOUT_AGEING ? 1ULL << 58 : settings.ageing_ns;
+	u64 ageing = without(EK_WITHOUT_AGEING) ? 1ULL << 58 : settings.ageing_ns;
 
 	if (!woken && task->turn > TURN_MIN_NS)
 		return;
@@ -257,7 +257,7 @@ static __noinline int enqueue_best_effort(struct task_struct *p, struct task *ta
 		if (woken && ran > RUN_MIN_NS &&
 		    (s64)(cpu->current_vtime + ran - task->vtime) > WAKE_LAG_NS)
 			kick(cpu, SCX_KICK_PREEMPT);
-	} else if (cpu->current != EK_KTHREADS && !(settings.unsafe_without & EK_WITHOUT_FLOOR)) {
+	} else if (cpu->current != EK_KTHREADS && !without(EK_WITHOUT_FLOOR)) {
 		wake(cpu, EK_BEST_EFFORT, t);
 		kick_for(cpu, claim_on(cpu, EK_BEST_EFFORT, 0));
 	}

@@ -28,12 +28,19 @@
 
 char _license[] SEC("license") = "GPL";
 
+#define AT(field, offset) \
+	_Static_assert(__builtin_offsetof(struct sched_ext_ops, field) == (offset), "evenkeel.h")
+AT(cpu_online, EK_OPS_CPU_ONLINE_AT);
+AT(cpu_offline, EK_OPS_CPU_OFFLINE_AT);
+AT(flags, EK_OPS_FLAGS_AT);
+AT(timeout_ms, EK_OPS_TIMEOUT_AT);
+
 SEC("struct_ops/ek_running")
 void ek_running(u64 *ctx)
 {
 	struct task_struct *p = (void *)ctx[0];
 	struct task *task = task_of(p);
-	struct ek_cpu *cpu = cpu_at(scx_bpf_task_cpu(p));
+	struct ek_cpu *cpu = cpu_at(cpu_of(p));
 	u64 t = now();
 
 	if (!task || !cpu)
@@ -71,7 +78,7 @@ void ek_stopping(u64 *ctx)
 	struct task_struct *p = (void *)ctx[0];
 	bool runnable = ctx[1];
 	struct task *task = task_of(p);
-	struct ek_cpu *cpu = cpu_at(scx_bpf_task_cpu(p));
+	struct ek_cpu *cpu = cpu_at(cpu_of(p));
 	u64 t = now();
 	u32 id, event = 0;
 
@@ -131,14 +138,14 @@ void ek_tick(u64 *ctx)
 {
 	struct task_struct *p = (void *)ctx[0];
 	struct task *task = task_of(p);
-	struct ek_cpu *cpu = cpu_at(scx_bpf_task_cpu(p));
+	struct ek_cpu *cpu = cpu_at(cpu_of(p));
 	u64 t = now();
 
 	if (!task || !cpu || !task->server)
 		return;
 	settle(cpu, p, task, t);
 	replenish_due(cpu, t);
-	if (settings.unsafe_without & EK_WITHOUT_TIMER)
+	if (without(EK_WITHOUT_TIMER))
 		return;
 	if ((task->server < EK_KTHREADS && server_at(cpu, task->server)->state == EK_THROTTLED) ||
 	    is_beaten(cpu))
@@ -155,7 +162,7 @@ bool ek_yield(u64 *ctx)
 	struct task *mine = task_of(from), *its;
 	struct ek_control *count = counters();
 
-	if (!mine)
+	if (!mine || without(EK_WITHOUT_YIELD))
 		return false;
 	mine->turn = 0;
 	if (!to) {

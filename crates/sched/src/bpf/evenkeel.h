@@ -73,13 +73,31 @@ struct ek_settings {
 	u32 unsafe_without;
 };
 
-/* Remedies that a test may leave out, to see that the hazard is real (unsafe_without). */
+/* Remedies that a test may leave out, to see that the hazard is real. The settings say which ones may be
+ * (unsafe_without); of those, the switches say at any time which ones are (left_out). */
 #define EK_WITHOUT_TIMER 1
 #define EK_WITHOUT_KICK 2
 #define EK_WITHOUT_AGEING 4
 #define EK_WITHOUT_KTHREADS 8
 #define EK_WITHOUT_FLOOR 16
 #define EK_WITHOUT_PINNED 32
+#define EK_WITHOUT_TASK_CPU 64
+#define EK_WITHOUT_YIELD 128
+#define EK_WITHOUT_DEBT 256
+/* ... and those that the loader leaves out, once and for all: flags, operations and the time-out of the
+ * scheduler as the kernel is told them, and the pin of its link. */
+#define EK_WITHOUT_ENQ_LAST 65536
+#define EK_WITHOUT_ENQ_EXITING 131072
+#define EK_WITHOUT_HOTPLUG 262144
+#define EK_WITHOUT_PATIENCE 524288
+#define EK_WITHOUT_PIN 1048576
+#define EK_WITHOUT_ENQ_MIGRATION 2097152
+
+/* Where the loader finds in our operations what it may have to leave out (evenkeel.bpf.c checks it). */
+#define EK_OPS_CPU_ONLINE_AT 80
+#define EK_OPS_CPU_OFFLINE_AT 88
+#define EK_OPS_FLAGS_AT 160
+#define EK_OPS_TIMEOUT_AT 168
 
 /* A capsule. */
 struct ek_capsule {
@@ -192,6 +210,8 @@ struct ek_claim {
 struct ek_switches {
 	u32 tracing;
 	u32 claims;
+	u32 left_out;
+	u32 unused;
 };
 
 /* Counters, and why the scheduler left. */

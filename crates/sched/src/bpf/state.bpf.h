@@ -163,6 +163,24 @@ static __always_inline struct ek_switches *switched(void)
 	return bpf_map_lookup_elem(&switches, &zero);
 }
 
+/* Is a remedy left out? Never, and without a look, unless the scheduler was loaded for a test. */
+static __always_inline bool without(u32 remedy)
+{
+	struct ek_switches *on;
+
+	if (!(settings.unsafe_without & remedy))
+		return false;
+	on = switched();
+	return on && on->left_out & remedy;
+}
+
+/* The CPU whose run queue `p` is on. Not always the one that this runs on: who changes an attribute of
+ * a running thread takes it off its CPU, and puts it back, from afar. */
+static __always_inline s32 cpu_of(struct task_struct *p)
+{
+	return without(EK_WITHOUT_TASK_CPU) ? bpf_get_smp_processor_id() : scx_bpf_task_cpu(p);
+}
+
 static __always_inline u64 now(void)
 {
 	return bpf_ktime_get_ns();

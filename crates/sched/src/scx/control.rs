@@ -249,6 +249,12 @@ impl Loaded {
         self.switch(|switches| switches.tracing = u32::from(on))
     }
 
+    /// Leaves remedies against known hazards out from now on (the sum of their `EK_WITHOUT_*`), and
+    /// takes up all others. Only those that it was loaded for ([`super::running::load_without`]).
+    pub fn leave_out(&self, remedies: u32) -> Result<(), ScxError> {
+        self.switch(|switches| switches.left_out = remedies)
+    }
+
     fn switch(&self, set: impl FnOnce(&mut EkSwitches)) -> Result<(), ScxError> {
         let mut switches: EkSwitches = self.read(&self.switches, 0, "read the switches")?;
         set(&mut switches);

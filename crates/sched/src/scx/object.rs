@@ -139,7 +139,12 @@ impl Loaded {
             .expect("the object has our operations")
             .attach_struct_ops()
             .map_err(load_error("attaching it"))?;
-        link.pin(pins.link()).map_err(load_error("pinning its link"))?;
+        if settings.unsafe_without & intf::EK_WITHOUT_PIN == 0 {
+            link.pin(pins.link()).map_err(load_error("pinning its link"))?;
+        } else {
+            // Ends with this process.
+            Box::leak(Box::new(link));
+        }
         Loaded::find(pins)
     }
 
@@ -179,6 +184,46 @@ fn prepare(object: &mut OpenObject, pins: &Pins, settings: &EkSettings) -> Resul
         if KEPT.contains(&name.as_str()) && pins.at(&name).exists() {
             map.reuse_pinned_map(pins.at(&name)).map_err(load_error("taking over a map"))?;
         }
+        if name == OPS
+            && let Some(operations) = map.initial_value_mut()
+        {
+            leave_out(operations, settings.unsafe_without);
+        }
     }
     Ok(())
+}
+
+/// Flags of the operations that a test may leave out: our number, the kernel's bit.
+const FLAGS: [(u32, u64); 3] = [
+    (intf::EK_WITHOUT_ENQ_LAST, 1 << 1),
+    (intf::EK_WITHOUT_ENQ_EXITING, 1 << 2),
+    (intf::EK_WITHOUT_ENQ_MIGRATION, 1 << 4),
+];
+/// The operations without which the kernel ends a scheduler at the first change of CPUs.
+const HOTPLUG: [u32; 2] = [intf::EK_OPS_CPU_ONLINE_AT, intf::EK_OPS_CPU_OFFLINE_AT];
+/// A watchdog that a test can wait for: longer than the least urgent thread waits (ageing).
+const TIMEOUT_SHORT_MS: u32 = 12_000;
+
+/// Takes remedies out of the operations before the kernel sees them; most often none.
+fn leave_out(operations: &mut [u8], without: u32) {
+    if let Some(flags) = field::<8>(operations, intf::EK_OPS_FLAGS_AT) {
+        let lost = FLAGS.iter().filter(|(remedy, _)| without & remedy != 0).map(|(_, bit)| bit);
+        let lost = lost.fold(0, |all, bit| all | bit);
+        *flags = (u64::from_ne_bytes(*flags) & !lost).to_ne_bytes();
+    }
+    for at in HOTPLUG.into_iter().filter(|_| without & intf::EK_WITHOUT_HOTPLUG != 0) {
+        if let Some(operation) = field::<8>(operations, at) {
+            *operation = [0; 8];
+        }
+    }
+    if without & intf::EK_WITHOUT_PATIENCE != 0
+        && let Some(timeout) = field::<4>(operations, intf::EK_OPS_TIMEOUT_AT)
+    {
+        *timeout = TIMEOUT_SHORT_MS.to_ne_bytes();
+    }
+}
+
+/// A field of the operations.
+fn field<const LEN: usize>(operations: &mut [u8], at: u32) -> Option<&mut [u8; LEN]> {
+    operations.get_mut(usize::try_from(at).ok()?..)?.first_chunk_mut()
 }

@@ -82,10 +82,15 @@ pub fn load() -> Result<Loaded, ScxError> {
 }
 
 /// As [`load`] where nothing runs, without some of the remedies against known hazards (the sum of
-/// their `EK_WITHOUT_*`): for tests that want to see the hazard.
+/// their `EK_WITHOUT_*`): for tests that want to see the hazard. [`Loaded::leave_out`] takes them up
+/// again, and leaves them out again, as the scheduler runs.
 pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
     match look()? {
-        Running::Nothing => Loaded::load(&pins(), &settings(remedies)?),
+        Running::Nothing => {
+            let loaded = Loaded::load(&pins(), &settings(remedies)?)?;
+            loaded.leave_out(remedies)?;
+            Ok(loaded)
+        }
         Running::Impossible(why) => Err(ScxError::Unavailable(why)),
         Running::Foreign(name) => Err(ScxError::Foreign(name)),
         Running::Ours => Err(ScxError::Foreign(OPS.to_owned())),
