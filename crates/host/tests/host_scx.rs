@@ -313,7 +313,9 @@ fn the_scheduler_agrees_with_the_policy() {
         file.write(path.as_ref()).unwrap();
     }
     assert_eq!(file.log.lost, 0);
-    let tolerance = Span::from_ms(3);
+    // The timer's error: some tens of microseconds until the callback runs and its CPU has switched.
+    // The longest seen is 104 us.
+    let tolerance = Span::from_us(250);
     let agreement = trace::verify(&file, tolerance).unwrap().unwrap();
     eprintln!("{agreement:?}");
     assert!(agreement.decisions > 1000, "{agreement:?}");

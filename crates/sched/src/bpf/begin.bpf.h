@@ -5,13 +5,47 @@
 #ifndef EVENKEEL_BEGIN_BPF_H
 #define EVENKEEL_BEGIN_BPF_H
 
+/* All servers of a CPU idle, with the budgets and deadlines that they have. */
+static __noinline int all_idle(struct ek_cpu *cpu)
+{
+	struct bpf_iter_num it;
+	int *id;
+
+	cpu->ready.len = 0;
+	cpu->throttled.len = 0;
+	bpf_iter_num_new(&it, 0, EK_SERVERS);
+	while ((id = bpf_iter_num_next(&it)))
+		server_at(cpu, *id)->state = EK_IDLE;
+	bpf_iter_num_destroy(&it);
+	return 0;
+}
+
+/* A CPU that comes back serves who waits: those servers wake (E1), so that none begins with a
+ * deadline of the time before. */
 SEC("struct_ops/ek_cpu_online")
 void ek_cpu_online(u64 *ctx)
 {
 	struct ek_cpu *cpu = cpu_at(ctx[0]);
+	struct bpf_iter_num it;
+	u64 t = now();
+	int *id;
 
-	if (cpu)
-		cpu->online = 1;
+	if (!cpu)
+		return;
+	bpf_spin_lock(&cpu->lock);
+	all_idle(cpu);
+	bpf_spin_unlock(&cpu->lock);
+	cpu->online = 1;
+	bpf_iter_num_new(&it, 1, EK_KTHREADS);
+	while ((id = bpf_iter_num_next(&it))) {
+		u32 capsule = *id;
+		if (capsule > settings.capsules)
+			break;
+		if (waiting(cpu, capsule))
+			wake(cpu, capsule, t);
+	}
+	bpf_iter_num_destroy(&it);
+	kick(cpu, SCX_KICK_IDLE);
 }
 
 SEC("struct_ops/ek_cpu_offline")
@@ -37,14 +71,10 @@ static __noinline int begin_cpu(struct ek_cpu *cpu, u32 index)
 	cpu->exhausted_at_ns = 0;
 	cpu->replenish_armed_ns = 0;
 	cpu->recheck_len = 0;
-	cpu->ready.len = 0;
-	cpu->throttled.len = 0;
+	all_idle(cpu);
 	bpf_iter_num_new(&it, 0, EK_SERVERS);
-	while ((id = bpf_iter_num_next(&it))) {
-		struct ek_server *s = server_at(cpu, *id);
-		s->state = EK_IDLE;
-		s->queued = 0;
-	}
+	while ((id = bpf_iter_num_next(&it)))
+		server_at(cpu, *id)->queued = 0;
 	bpf_iter_num_destroy(&it);
 	struct ek_server *kthreads = server_at(cpu, EK_KTHREADS);
 	kthreads->budget_next_ns = settings.kthreads_budget_ns;

@@ -60,27 +60,13 @@ static __always_inline u64 executed_since(struct ek_cpu *cpu, struct task_struct
 	return executed;
 }
 
-/* E3, E4 of what `p` has executed since the last time. */
-static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct task *task, u64 t)
+VERIFIED_ONCE int ek_charge(u32 index, u32 id, u64 executed, u64 t, u64 tid_level)
 {
-	u32 id = task->server;
-	u64 executed = executed_since(cpu, p, task, t);
+	struct ek_cpu *cpu = cpu_at(index);
 	u32 missed, exhausted;
 
-	if (executed == 0)
+	if (!cpu)
 		return 0;
-	task->turn = task->turn > executed ? task->turn - executed : 0;
-	if (id == EK_BEST_EFFORT) {
-		u64 weight = (u64)p->scx.weight * task->group_weight;
-		task->vtime += weight == 10000 ? executed : executed * 10000 / (weight ? weight : 1);
-		/* Nobody competes with best effort here: there is no budget to charge, and no lock to take. */
-		struct ek_server *rest = server_at(cpu, id);
-		if (READ_ONCE(rest->state) != EK_READY) {
-			rest->used_ns += executed;
-			log(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
-			return 0;
-		}
-	}
 	bpf_spin_lock(&cpu->lock);
 	missed = server_charge(cpu, id, executed, t);
 	exhausted = server_exhaust(cpu, id);
@@ -90,14 +76,38 @@ static __noinline int settle(struct ek_cpu *cpu, struct task_struct *p, struct t
 		server_exhaust(cpu, EK_BEST_EFFORT);
 	}
 	bpf_spin_unlock(&cpu->lock);
-	log(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
+	note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, tid_level);
 	if (missed)
-		note(cpu, t, SERVER_EVENT(id, missed), 0, TID_LEVEL(p, task));
+		note(cpu, t, SERVER_EVENT(id, missed), 0, tid_level);
 	if (exhausted)
-		note(cpu, t, SERVER_EVENT(id, exhausted), 0, TID_LEVEL(p, task));
+		note(cpu, t, SERVER_EVENT(id, exhausted), 0, tid_level);
 	if (exhausted || id == EK_KTHREADS)
 		arm_replenish(cpu);
 	return 0;
+}
+
+/* E3, E4 of what `p` has executed since the last time. */
+static __always_inline void settle(struct ek_cpu *cpu, struct task_struct *p, struct task *task,
+				   u64 t)
+{
+	u32 id = task->server;
+	u64 executed = executed_since(cpu, p, task, t);
+
+	if (executed == 0)
+		return;
+	task->turn = task->turn > executed ? task->turn - executed : 0;
+	if (id == EK_BEST_EFFORT) {
+		u64 weight = (u64)p->scx.weight * task->group_weight;
+		task->vtime += weight == 10000 ? executed : executed * 10000 / (weight ? weight : 1);
+		/* Nobody competes with best effort here: there is no budget to charge, and no lock to take. */
+		struct ek_server *rest = server_at(cpu, id);
+		if (READ_ONCE(rest->state) != EK_READY) {
+			rest->used_ns += executed;
+			note(cpu, t, SERVER_EVENT(id, EK_EV_CHARGE), executed, TID_LEVEL(p, task));
+			return;
+		}
+	}
+	ek_charge(cpu->index, id, executed, t, TID_LEVEL(p, task));
 }
 
 /* `p` begins to run, or goes on, for its turn or its server's budget, whichever ends first. */

@@ -36,13 +36,13 @@ static __always_inline void arm_exhaust(struct ek_cpu *cpu, u64 at)
 
 /* For the first replenishment that is due. Pinned where its CPU arms it; a callback elsewhere serves
  * the CPU of its key all the same. */
-static __noinline int arm_replenish(struct ek_cpu *cpu)
+VERIFIED_ONCE int ek_arm_replenish(u32 key)
 {
-	u32 key = cpu->index;
+	struct ek_cpu *cpu = cpu_at(key);
 	u64 flags = BPF_F_TIMER_ABS;
 	struct timer *timer;
 
-	if (cpu->throttled.len == 0)
+	if (!cpu || cpu->throttled.len == 0)
 		return 0;
 	u64 at = cpu->throttled.slot[0].key;
 	if (cpu->replenish_armed_ns && cpu->replenish_armed_ns <= at)
@@ -60,12 +60,18 @@ static __noinline int arm_replenish(struct ek_cpu *cpu)
 	return 0;
 }
 
-/* E1 where the server is idle. */
-static __noinline int wake(struct ek_cpu *cpu, u32 id, u64 t)
+static __always_inline void arm_replenish(struct ek_cpu *cpu)
 {
+	if (cpu->throttled.len)
+		ek_arm_replenish(cpu->index);
+}
+
+VERIFIED_ONCE int ek_wake(u32 index, u32 id, u64 t)
+{
+	struct ek_cpu *cpu = cpu_at(index);
 	u32 event;
 
-	if (READ_ONCE(server_at(cpu, id)->state) != EK_IDLE)
+	if (!cpu)
 		return 0;
 	bpf_spin_lock(&cpu->lock);
 	event = server_wake(cpu, id, t);
@@ -77,12 +83,19 @@ static __noinline int wake(struct ek_cpu *cpu, u32 id, u64 t)
 	return 0;
 }
 
-/* E5, E6 of all that are due, at most EK_SERVERS of them. */
-static __noinline int replenish_due(struct ek_cpu *cpu, u64 t)
+/* E1 where the server is idle. */
+static __always_inline void wake(struct ek_cpu *cpu, u32 id, u64 t)
 {
+	if (READ_ONCE(server_at(cpu, id)->state) == EK_IDLE)
+		ek_wake(cpu->index, id, t);
+}
+
+VERIFIED_ONCE int ek_replenish(u32 index, u64 t)
+{
+	struct ek_cpu *cpu = cpu_at(index);
 	struct bpf_iter_num it;
 
-	if (cpu->throttled.len == 0 || cpu->throttled.slot[0].key > t)
+	if (!cpu)
 		return 0;
 	bpf_iter_num_new(&it, 0, EK_SERVERS);
 	while (bpf_iter_num_next(&it)) {
@@ -100,6 +113,13 @@ static __noinline int replenish_due(struct ek_cpu *cpu, u64 t)
 	return 0;
 }
 
+/* E5, E6 of all that are due, at most EK_SERVERS of them. */
+static __always_inline void replenish_due(struct ek_cpu *cpu, u64 t)
+{
+	if (cpu->throttled.len && cpu->throttled.slot[0].key <= t)
+		ek_replenish(cpu->index, t);
+}
+
 /* The deadline that what runs has; none for what runs on time that nobody else wants. */
 static __always_inline u64 current_deadline(struct ek_cpu *cpu)
 {
@@ -108,10 +128,11 @@ static __always_inline u64 current_deadline(struct ek_cpu *cpu)
 	return s->state == EK_READY ? s->deadline_ns : ~0ULL;
 }
 
-/* Does a ready server come before what runs? */
+/* Does a ready server come before what runs? On a CPU on its way out none is served: what runs there
+ * are the kernel's own threads, which must come to their end. */
 static __always_inline bool is_beaten(struct ek_cpu *cpu)
 {
-	if (cpu->ready.len == 0)
+	if (cpu->ready.len == 0 || !cpu->online)
 		return false;
 	struct ek_slot first = cpu->ready.slot[0];
 	return first.id != cpu->current && first.key < current_deadline(cpu);
@@ -161,7 +182,7 @@ static int on_replenish(void *map, u32 *key, struct timer *timer)
 	cpu->replenish_armed_ns = 0;
 	replenish_due(cpu, t);
 	arm_replenish(cpu);
-	if (cpu->ready.len == 0)
+	if (cpu->ready.len == 0 || !cpu->online)
 		return 0;
 	if (cpu->current == 0)
 		kick(cpu, SCX_KICK_IDLE);

@@ -13,7 +13,7 @@
 #define RECHECK_MAX_NS 10000000
 
 /* The key of the first thread of a queue; the greatest where it is empty. */
-static __noinline u64 first_key(u64 dsq)
+VERIFIED_ONCE u64 ek_first_key(u64 dsq)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
@@ -38,7 +38,7 @@ static __always_inline bool keep(struct ek_cpu *cpu, struct task_struct *prev, s
 }
 
 /* The first thread of the two queues, or `prev` (whose key is `own`) where it comes before both. */
-static __noinline int take_first(u64 wide, u64 narrow, u64 own)
+VERIFIED_ONCE int ek_take_first(u64 wide, u64 narrow, u64 own)
 {
 	s32 n_wide = scx_bpf_dsq_nr_queued(wide), n_narrow = scx_bpf_dsq_nr_queued(narrow);
 	u64 k_wide = ~0ULL, k_narrow = ~0ULL;
@@ -46,8 +46,8 @@ static __noinline int take_first(u64 wide, u64 narrow, u64 own)
 	if (n_wide <= 0 && n_narrow <= 0)
 		return 0;
 	if (own != ~0ULL || (n_wide > 0 && n_narrow > 0)) {
-		k_wide = first_key(wide);
-		k_narrow = first_key(narrow);
+		k_wide = ek_first_key(wide);
+		k_narrow = ek_first_key(narrow);
 		if (own < k_wide && own < k_narrow)
 			return 0;
 	} else if (n_wide > 0) {
@@ -59,7 +59,7 @@ static __noinline int take_first(u64 wide, u64 narrow, u64 own)
 }
 
 /* The thread that another one of its capsule asked to run in its stead. */
-static __noinline int take_named(struct ek_cpu *cpu, u64 dsq, u32 tid)
+VERIFIED_ONCE int ek_take_named(u32 index, u64 dsq, u32 tid)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
@@ -76,7 +76,7 @@ static __noinline int take_named(struct ek_cpu *cpu, u64 dsq, u32 tid)
 			if (!p)
 				break;
 			if (p->pid == tid) {
-				found = scx_bpf_dsq_move___new(&it, p, SCX_DSQ_LOCAL_ON | cpu->index,
+				found = scx_bpf_dsq_move___new(&it, p, SCX_DSQ_LOCAL_ON | index,
 							       0);
 				break;
 			}
@@ -87,7 +87,7 @@ static __noinline int take_named(struct ek_cpu *cpu, u64 dsq, u32 tid)
 	return found;
 }
 
-static __noinline int take_capsule(struct ek_cpu *cpu, u32 id, u64 own)
+static __always_inline int take_capsule(struct ek_cpu *cpu, u32 id, u64 own)
 {
 	struct ek_capsule *capsule = capsule_at(id);
 	u64 narrow = DSQ_PINNED(id, cpu->index);
@@ -97,14 +97,15 @@ static __noinline int take_capsule(struct ek_cpu *cpu, u32 id, u64 own)
 	if (capsule && capsule->yield_to) {
 		u32 tid = capsule->yield_to;
 		capsule->yield_to = 0;
-		if (take_named(cpu, wide, tid) || take_named(cpu, narrow, tid)) {
+		if (ek_take_named(cpu->index, wide, tid) ||
+		    ek_take_named(cpu->index, narrow, tid)) {
 			struct ek_control *count = counters();
 			if (count)
 				__sync_fetch_and_add(&count->yields_honoured, 1);
 			return 1;
 		}
 	}
-	return take_first(wide, narrow, own);
+	return ek_take_first(wide, narrow, own);
 }
 
 /* A server that has threads on their way into its queue, and none in it, is looked at again. */
@@ -123,8 +124,12 @@ static __always_inline void recheck_later(struct ek_cpu *cpu, u32 id, u64 t)
 		__sync_fetch_and_add(&count->rechecks, 1);
 }
 
-static __noinline int recheck(struct ek_cpu *cpu, u64 t)
+VERIFIED_ONCE int ek_recheck(u32 index, u64 t)
 {
+	struct ek_cpu *cpu = cpu_at(index);
+
+	if (!cpu)
+		return 0;
 	u32 len = cpu->recheck_len;
 
 	cpu->recheck_len = 0;
@@ -164,10 +169,14 @@ static __always_inline void wake_others(struct ek_cpu *cpu, u32 prev_is, u64 t)
 
 /* 1: a thread is on its way; 2: go on with `prev`; 0: nothing there. `own` is the key of `prev` where
  * it is of this server. */
-static __noinline int take(struct ek_cpu *cpu, u32 id, u32 prev_is, u64 own)
+VERIFIED_ONCE int ek_take(u32 index, u32 id, u32 prev_is, u64 own)
 {
-	u64 narrow = DSQ_BEST_EFFORT_CPU(cpu->index);
+	u64 narrow = DSQ_BEST_EFFORT_CPU(index);
+	struct ek_cpu *cpu = cpu_at(index);
 	int taken;
+
+	if (!cpu)
+		return 0;
 
 	if (id < EK_KTHREADS) {
 		taken = take_capsule(cpu, id, prev_is == id ? own : ~0ULL);
@@ -182,15 +191,18 @@ static __noinline int take(struct ek_cpu *cpu, u32 id, u32 prev_is, u64 own)
 	/* Most often there is nobody to choose between, and the queue itself is all that is asked. */
 	if (prev_is != EK_BEST_EFFORT && READ_ONCE(server_at(cpu, EK_BEST_EFFORT)->queued) == 0)
 		return move_to_local(DSQ_BEST_EFFORT);
-	taken = take_first(DSQ_BEST_EFFORT, narrow, prev_is == EK_BEST_EFFORT ? own : ~0ULL);
+	taken = ek_take_first(DSQ_BEST_EFFORT, narrow, prev_is == EK_BEST_EFFORT ? own : ~0ULL);
 	return taken ? 1 : prev_is == EK_BEST_EFFORT ? 2 : 0;
 }
 
 /* The queue of server `id` was empty: E7, unless a thread is on its way into it. */
-static __noinline int leave(struct ek_cpu *cpu, u32 id, u64 t)
+VERIFIED_ONCE int ek_leave(u32 index, u32 id, u64 t)
 {
+	struct ek_cpu *cpu = cpu_at(index);
 	u32 event;
 
+	if (!cpu)
+		return 0;
 	bpf_spin_lock(&cpu->lock);
 	event = server_idle(cpu, id);
 	bpf_spin_unlock(&cpu->lock);
@@ -202,40 +214,45 @@ static __noinline int leave(struct ek_cpu *cpu, u32 id, u64 t)
 }
 
 /* The first ready server that has a thread. */
-static __noinline int take_ready(struct ek_cpu *cpu, u32 prev_is, u64 own, u64 t)
+VERIFIED_ONCE int ek_take_ready(u32 index, u32 prev_is, u64 own, u64 t)
 {
+	struct ek_cpu *cpu = cpu_at(index);
 	struct bpf_iter_num it;
 	int taken = 0;
 
+	if (!cpu)
+		return 0;
 	bpf_iter_num_new(&it, 0, DISPATCH_TRIES);
 	while (bpf_iter_num_next(&it)) {
 		if (cpu->ready.len == 0)
 			break;
 		u32 id = cpu->ready.slot[0].id;
-		taken = take(cpu, id, prev_is, own);
-		if (taken)
+		taken = ek_take(cpu->index, id, prev_is, own);
+		if (taken) {
+			if (id < EK_KTHREADS)
+				cpu->recheck_backoff_ns = 0;
 			break;
-		leave(cpu, id, t);
+		}
+		ek_leave(cpu->index, id, t);
 	}
 	bpf_iter_num_destroy(&it);
 	return taken;
 }
 
 /* A CPU that goes offline hands out everything that is bound to it: the kernel moves it on. */
-static __noinline int drain(struct ek_cpu *cpu)
+VERIFIED_ONCE int ek_drain(u32 index)
 {
 	struct bpf_iter_num it;
 	int *id, moved = 0;
 
-	if (move_to_local(DSQ_KTHREADS(cpu->index)) ||
-	    move_to_local(DSQ_BEST_EFFORT_CPU(cpu->index)))
+	if (move_to_local(DSQ_KTHREADS(index)) || move_to_local(DSQ_BEST_EFFORT_CPU(index)))
 		return 1;
 	bpf_iter_num_new(&it, 1, EK_KTHREADS);
 	while ((id = bpf_iter_num_next(&it))) {
 		if (*id > settings.capsules)
 			break;
-		if (scx_bpf_dsq_nr_queued(DSQ_PINNED((u32)*id, cpu->index)) > 0 &&
-		    move_to_local(DSQ_PINNED((u32)*id, cpu->index))) {
+		if (scx_bpf_dsq_nr_queued(DSQ_PINNED((u32)*id, index)) > 0 &&
+		    move_to_local(DSQ_PINNED((u32)*id, index))) {
 			moved = 1;
 			break;
 		}
@@ -257,8 +274,11 @@ void ek_dispatch(u64 *ctx)
 	if (!cpu)
 		return;
 	cpu->dispatches++;
-	if (!cpu->online && drain(cpu))
+	/* Its queue of threads may hold some that a CPU on its way out is not given. */
+	if (!cpu->online) {
+		ek_drain(cpu->index);
 		return;
+	}
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		task = task_of(prev);
 		if (task && task->server) {
@@ -279,16 +299,14 @@ void ek_dispatch(u64 *ctx)
 	}
 	replenish_due(cpu, t);
 	if (cpu->recheck_len)
-		recheck(cpu, t);
+		ek_recheck(cpu->index, t);
 	if (cpu->ready.len)
 		wake_others(cpu, prev_is, t);
 	if (cpu->ready.len)
-		taken = take_ready(cpu, prev_is, own, t);
+		taken = ek_take_ready(cpu->index, prev_is, own, t);
 	if (!taken)
-		taken = take(cpu, EK_BEST_EFFORT,
-			     prev_is >= EK_KTHREADS ? prev_is : 0, own);
-	if (taken)
-		cpu->recheck_backoff_ns = 0;
+		taken = ek_take(cpu->index, EK_BEST_EFFORT,
+				prev_is >= EK_KTHREADS ? prev_is : 0, own);
 	if (taken == 2 && prev && task)
 		keep(cpu, prev, task, t);
 }

@@ -96,14 +96,18 @@ static __always_inline void kick_for(struct ek_cpu *cpu, u32 claim)
 		kick(cpu, SCX_KICK_PREEMPT);
 }
 
-/* E1 on every CPU of the capsule, and one of them told to look. */
-static __noinline int wake_all(struct ek_capsule *capsule, u32 id, u32 level, u32 here)
+/* E1 on every CPU of the capsule, and one of them told to look; not `here` where a thread gives way:
+ * that CPU looks anyhow, and if it takes somebody else an idle one must not miss what it left. */
+VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here, u32 gives_way)
 {
+	struct ek_capsule *capsule = capsule_at(id);
 	u64 t = now();
 	u32 best = 0, best_cpu = 0;
 	struct bpf_iter_num it;
 	int *index;
 
+	if (!capsule)
+		return 0;
 	bpf_iter_num_new(&it, 0, settings.cpus);
 	while ((index = bpf_iter_num_next(&it))) {
 		u32 at = *index;
@@ -113,6 +117,8 @@ static __noinline int wake_all(struct ek_capsule *capsule, u32 id, u32 level, u3
 		if (!cpu || !cpu->online)
 			continue;
 		wake(cpu, id, t);
+		if (gives_way && at == here)
+			continue;
 		u32 claim = claim_on(cpu, id, level) * 2 + (at == here);
 		if (claim > 1 && claim > best) {
 			best = claim;
@@ -160,7 +166,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 		count_queued(task, id, -1, cpu);
 		insert_by_key(p, DSQ_SHARED(id), task->turn, task->key, flags);
 		note_wake(cpu, t, p, task, flags);
-		wake_all(capsule, id, task->level, here);
+		ek_wake_all(id, task->level, here, !(flags & SCX_ENQ_WAKEUP));
 	} else {
 		struct ek_cpu *cpu = cpu_at(home);
 		if (!cpu)

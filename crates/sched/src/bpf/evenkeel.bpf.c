@@ -52,7 +52,7 @@ void ek_running(u64 *ctx)
 		/* It may come here past the queue: an attribute was changed while it ran. */
 		wake(cpu, id, t);
 	}
-	log(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
+	note(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
 	begin(cpu, p, task, t);
 	/* Not the one to run (any more): moved while it was queued, out of budget, or overtaken between
 	 * the choice and now. */
@@ -78,7 +78,7 @@ void ek_stopping(u64 *ctx)
 	cpu->current = 0;
 	cpu->current_tid = 0;
 	cpu->exhausted_at_ns = 0;
-	log(cpu, t, SERVER_EVENT(id, runnable ? EK_EV_STOP : EK_EV_BLOCK), 0, TID_LEVEL(p, task));
+	note(cpu, t, SERVER_EVENT(id, runnable ? EK_EV_STOP : EK_EV_BLOCK), 0, TID_LEVEL(p, task));
 	if (id == 0 || id >= EK_KTHREADS)
 		return;
 	if (!runnable && !waiting(cpu, id)) {

@@ -124,6 +124,11 @@ static u32 weights_generation = 1;
 #define DSQ_BEST_EFFORT (4ULL << 32)
 #define DSQ_BEST_EFFORT_CPU(cpu) (5ULL << 32 | (cpu))
 
+/* The verifier follows a static function anew from every place that calls it, with what it knows
+ * there; one that others could replace it looks at once, for all arguments. What is called in many
+ * places, or in a loop, is of this kind: it takes numbers, no pointers. */
+#define VERIFIED_ONCE __weak __noinline
+
 static __always_inline struct ek_cpu *cpu_at(s32 cpu)
 {
 	u32 key = cpu;
@@ -171,12 +176,12 @@ static __always_inline bool in_mask(const struct ek_capsule *capsule, u32 cpu)
 }
 
 /* A record of the decision log. Never under a lock. */
-static __noinline int note(struct ek_cpu *cpu, u64 t, u32 server_event, u64 executed, u64 tid_level)
+VERIFIED_ONCE int ek_note(u32 index, u64 t, u32 server_event, u64 executed, u64 tid_level)
 {
-	struct ek_switches *on = switched();
+	struct ek_cpu *cpu = cpu_at(index);
 	struct ek_record *record;
 
-	if (!on || !on->tracing)
+	if (!cpu)
 		return 0;
 	record = bpf_ringbuf_reserve(&decisions, sizeof(*record), 0);
 	if (!record) {
@@ -199,14 +204,13 @@ static __noinline int note(struct ek_cpu *cpu, u64 t, u32 server_event, u64 exec
 	return 0;
 }
 
-/* The same where it happens at every switch: a call less while nobody records. */
-static __always_inline void log(struct ek_cpu *cpu, u64 t, u32 server_event, u64 executed,
-				u64 tid_level)
+static __always_inline void note(struct ek_cpu *cpu, u64 t, u32 server_event, u64 executed,
+				 u64 tid_level)
 {
 	struct ek_switches *on = switched();
 
 	if (on && on->tracing)
-		note(cpu, t, server_event, executed, tid_level);
+		ek_note(cpu->index, t, server_event, executed, tid_level);
 }
 
 #define SERVER_EVENT(id, event) ((id) << 16 | (event))
