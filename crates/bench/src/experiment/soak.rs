@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
@@ -84,6 +85,7 @@ pub fn run(session: &Session, count: u64) -> anyhow::Result<()> {
     let mut soak = Soak {
         session,
         random: Random::new(SEED),
+        log: fs::File::create(directory.join("operations.txt")).context("the list of operations")?,
         capsules: Vec::new(),
         children: Vec::new(),
         next: 0,
@@ -122,6 +124,7 @@ pub fn run(session: &Session, count: u64) -> anyhow::Result<()> {
 struct Soak<'a> {
     session: &'a Session,
     random: Random,
+    log: fs::File,
     capsules: Vec<CapsuleName>,
     children: Vec<Child>,
     next: u64,
@@ -142,6 +145,10 @@ impl Soak<'_> {
             80..98 => ("exit", self.exit()),
             _ => ("hotplug", self.hotplug()),
         };
+        let (number, took) = (self.result.operations, (now() - begun) / 1000);
+        let answer = done.as_ref().map_or_else(ToString::to_string, |()| String::new());
+        // What a machine that ends badly was doing; not worth ending for.
+        let _ = writeln!(self.log, "{number} {} {kind} {took} us {answer}", begun / MS);
         let entry = self.result.kinds.entry(kind.to_owned()).or_default();
         entry.count += 1;
         entry.time_ns += now() - begun;

@@ -176,6 +176,7 @@ mod tests {
             Phase {
                 states: [state.to_owned(), state.to_owned()],
                 hackbench_ns: vec![100],
+                hackbench_switches: vec![7],
                 wake_idle: some(),
                 wake_loaded: some(),
                 ping_pong: some(),
