@@ -37,19 +37,23 @@ pub enum Accelerator {
     /// Translation, one thread a CPU.
     Tcg,
     /// Translation on one thread; time is the number of executed instructions.
-    Counted,
+    Counted {
+        /// How far apart the CPUs may get, in microseconds. Skipping idle time takes a step of the
+        /// host for each.
+        step_us: u32,
+    },
 }
 
 impl Accelerator {
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
+    fn arguments(self) -> Vec<String> {
+        let words: &[&str] = match self {
             Accelerator::Kvm => &["-accel", "kvm", "-cpu", "host"],
             Accelerator::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max"],
             // 2 ns an instruction; idle time is skipped, not slept. All CPUs run on one thread that
             // changes from one to the next when a timer is due, and only then. The buffer, which
-            // never holds a packet, has a timer of 20 us of virtual time: so far apart, at most, do
-            // two busy CPUs and their interrupts get.
-            Accelerator::Counted => &[
+            // never holds a packet, has a timer of so many microseconds of virtual time: so far
+            // apart, at most, do two busy CPUs and their interrupts get.
+            Accelerator::Counted { .. } => &[
                 "-accel",
                 "tcg,thread=single",
                 "-icount",
@@ -59,9 +63,13 @@ impl Accelerator {
                 "-netdev",
                 "hubport,hubid=0,id=clock0",
                 "-object",
-                "filter-buffer,id=clock1,netdev=clock0,interval=20",
             ],
+        };
+        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        if let Accelerator::Counted { step_us } = self {
+            words.push(format!("filter-buffer,id=clock1,netdev=clock0,interval={step_us}"));
         }
+        words
     }
 }
 
