@@ -13,6 +13,8 @@ use crate::bench_vm::kernel::KernelTree;
 use crate::bench_vm::machine::{Machine, Shape};
 
 const INIT: &str = include_str!("init.sh");
+/// The file with the registers of a machine whose time was over.
+pub const REGISTERS: &str = "registers";
 /// Variables that the command inside sees as they are outside.
 const PASSED_ON: [&str; 8] = [
     "PATH",
@@ -174,10 +176,20 @@ pub fn follow(
             bail!("the virtual machine has not booted in {} s", BOOT_LIMIT.as_secs());
         }
         if elapsed > limits.time {
+            keep_registers(&machine, directory);
             bail!("the command took longer than its limit of {} s", limits.time.as_secs());
         }
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Where the machine was when its time was over, twice: what hangs is in the same place again.
+fn keep_registers(machine: &Machine, directory: &Path) {
+    let said: Vec<String> = (0..2)
+        .map(|_| machine.ask("info registers -a").unwrap_or_else(|error| format!("{error}\n")))
+        .collect();
+    // Evidence beside an error that is told anyhow.
+    let _ = fs::write(directory.join(REGISTERS), said.concat());
 }
 
 /// A file that grows.

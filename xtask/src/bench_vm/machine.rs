@@ -7,7 +7,9 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +24,10 @@ use crate::bench_vm::qemu::Qemu;
 const VIRTIOFSD: [&str; 2] = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd"];
 /// virtiofsd listens within milliseconds; a machine that cannot start it in 10 s is broken.
 const SOCKET_WAIT: Duration = Duration::from_secs(10);
+/// The monitor answers at once or, where QEMU itself hangs, never.
+const MONITOR_WAIT: Duration = Duration::from_secs(2);
+/// Registers of a hundred CPUs.
+const MONITOR_ANSWER_MAX: usize = 256 << 10;
 
 /// What executes the machine's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +37,23 @@ pub enum Accelerator {
     /// Translation, one thread a CPU.
     Tcg,
     /// Translation on one thread; time is the number of executed instructions.
-    Counted,
+    Counted {
+        /// How far apart the CPUs may get, in microseconds. Skipping idle time takes a step of the
+        /// host for each.
+        step_us: u32,
+    },
 }
 
 impl Accelerator {
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
+    fn arguments(self) -> Vec<String> {
+        let words: &[&str] = match self {
             Accelerator::Kvm => &["-accel", "kvm", "-cpu", "host"],
             Accelerator::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max"],
             // 2 ns an instruction; idle time is skipped, not slept. All CPUs run on one thread that
             // changes from one to the next when a timer is due, and only then. The buffer, which
-            // never holds a packet, has a timer of 20 us of virtual time: so far apart, at most, do
-            // two busy CPUs and their interrupts get.
-            Accelerator::Counted => &[
+            // never holds a packet, has a timer of so many microseconds of virtual time: so far
+            // apart, at most, do two busy CPUs and their interrupts get.
+            Accelerator::Counted { .. } => &[
                 "-accel",
                 "tcg,thread=single",
                 "-icount",
@@ -53,9 +63,13 @@ impl Accelerator {
                 "-netdev",
                 "hubport,hubid=0,id=clock0",
                 "-object",
-                "filter-buffer,id=clock1,netdev=clock0,interval=20",
             ],
+        };
+        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        if let Accelerator::Counted { step_us } = self {
+            words.push(format!("filter-buffer,id=clock1,netdev=clock0,interval={step_us}"));
         }
+        words
     }
 }
 
@@ -76,6 +90,7 @@ pub struct Shape {
 #[derive(Debug)]
 pub struct Machine {
     qemu: Child,
+    monitor: PathBuf,
     servers: Vec<Child>,
 }
 
@@ -97,7 +112,7 @@ impl Machine {
             "console=ttyS0 quiet panic=-1 rootfstype=virtiofs root=rootfs ro init={} mitigations=off tsc=reliable",
             init.display()
         );
-        let memory = shape.memory_mib;
+        let (memory, monitor) = (shape.memory_mib, directory.join("monitor.sock"));
         let mut command = dying_with_us(&shape.qemu.program);
         command
             .args(&shape.qemu.options)
@@ -107,7 +122,7 @@ impl Machine {
             .args(["-object", &format!("memory-backend-memfd,id=mem,size={memory}M,share=on")])
             .args(["-numa", "node,memdev=mem"])
             .arg("-monitor")
-            .arg(format!("unix:{},server,nowait", directory.join("monitor.sock").display()))
+            .arg(format!("unix:{},server,nowait", monitor.display()))
             .arg("-serial")
             .arg(format!("file:{}", directory.join("console.log").display()));
         for (tag, socket) in [("rootfs", &root_socket), ("results", &results_socket)] {
@@ -119,7 +134,24 @@ impl Machine {
         command.stdin(Stdio::null()).stdout(log(directory, "qemu.log")?);
         command.stderr(log(directory, "qemu.err")?);
         let qemu = command.spawn().context("starting QEMU")?;
-        Ok(Machine { qemu, servers: std::mem::take(&mut servers.0) })
+        Ok(Machine { qemu, monitor, servers: std::mem::take(&mut servers.0) })
+    }
+
+    /// What QEMU answers to `command` of its monitor, as far as it comes; for a machine that hangs.
+    pub fn ask(&self, command: &str) -> std::io::Result<String> {
+        let mut monitor = UnixStream::connect(&self.monitor)?;
+        monitor.set_read_timeout(Some(MONITOR_WAIT))?;
+        writeln!(monitor, "{command}")?;
+        let mut said = Vec::new();
+        let mut piece = [0; 4096];
+        // The prompt comes before the command and after the answer. Registers of a CPU are some 2 KB.
+        while said.len() < MONITOR_ANSWER_MAX {
+            match monitor.read(&mut piece) {
+                Ok(0) | Err(_) => break,
+                Ok(length) => said.extend_from_slice(&piece[..length]),
+            }
+        }
+        Ok(String::from_utf8_lossy(&said).replace('\r', ""))
     }
 
     /// Whether QEMU has ended, and how.

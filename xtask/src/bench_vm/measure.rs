@@ -64,11 +64,14 @@ fn measure(
 ) -> anyhow::Result<()> {
     let directory = RunDirectory::create(cache)?;
     let out = directory.path().join("out");
+    // A copy: workloads start it again, and a build meanwhile must not change what is measured.
+    let copy = directory.path().join("evenkeel-bench");
+    fs::copy(program, &copy).with_context(|| format!("copying {}", program.display()))?;
     let length = if options.short { "short" } else { "full" };
     // stdout is for the rows; what is said meanwhile is talk.
     let command = format!(
         "'{}' measure '{}' {} {length} {} >&2",
-        program.display(),
+        copy.display(),
         out.display(),
         options.enforcer,
         part.measurements.join(" ")
@@ -78,7 +81,7 @@ fn measure(
     // A run that failed has left its files elsewhere.
     let failed = directory.path().with_file_name("failed");
     let from = if status.is_err() { failed.as_path() } else { directory.path() };
-    for name in ["out", "stderr", "dmesg", "console.log"] {
+    for name in ["out", "stderr", "dmesg", "console.log", job::REGISTERS] {
         let (old, new) = (from.join(name), kept.join(name));
         if old.exists() {
             fs::rename(&old, &new).with_context(|| format!("moving {}", old.display()))?;

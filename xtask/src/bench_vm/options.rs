@@ -14,6 +14,9 @@ const CPUS: u32 = 2;
 /// The host's root is shared, not copied: memory is for page cache and the guests inside.
 const MEMORY_MIB: u32 = 2048;
 
+/// Microseconds; the figures are of some tens of them.
+const STEP_US: u32 = 20;
+
 /// What `make test` can wait for: each takes half a minute.
 const SHORT: [&str; 4] = ["saturated", "tasksets", "outside", "soak"];
 
@@ -24,6 +27,8 @@ pub struct Options {
     pub run: Option<String>,
     /// Instruction-counted time.
     pub deterministic: bool,
+    /// How far apart CPUs of counted time may get.
+    pub step_us: u32,
     /// One object instead of a table.
     pub json: bool,
     /// The measurements that take minutes are left out.
@@ -54,6 +59,7 @@ impl Options {
         let mut options = Options {
             run: None,
             deterministic: false,
+            step_us: STEP_US,
             json: false,
             short: false,
             tests: false,
@@ -72,6 +78,7 @@ impl Options {
             match *word {
                 "--run" => options.run = Some((*value()?).to_owned()),
                 "--deterministic" => options.deterministic = true,
+                "--step" => options.step_us = number(word, value()?)?,
                 "--json" => options.json = true,
                 "--short" => options.short = true,
                 "--tests" => options.tests = true,

@@ -21,6 +21,8 @@ pub struct Phase {
     pub states: [String; 2],
     /// Durations of hackbench.
     pub hackbench_ns: Vec<u64>,
+    /// Context switches of the whole machine meanwhile.
+    pub hackbench_switches: Vec<u64>,
     /// A thread that sleeps a millisecond at a time, nothing beside it.
     pub wake_idle: Latencies,
     /// The same beside two spinners per CPU.
@@ -34,18 +36,21 @@ pub fn run(session: &Session, name: &str) -> anyhow::Result<()> {
     let begun = now();
     let directory = session.directory("compare", name)?;
     let before = sched_ext::state();
-    let mut hackbench_ns = Vec::new();
+    let (mut hackbench_ns, mut hackbench_switches) = (Vec::new(), Vec::new());
     for _ in 0..HACKBENCH_RUNS {
         let mut workload = session.start(None, &HACKBENCH)?;
+        let switches = sched_ext::switches()?;
         workload.begin(window_in(10 * MS, LENGTH))?;
         let done: crate::workload::Done = workload.result()?;
         hackbench_ns.push(done.elapsed_ns);
+        hackbench_switches.push(sched_ext::switches()? - switches);
     }
     let wake_idle = latencies(session, "wake", 0)?;
     let wake_loaded = latencies(session, "wake", 2 * session.cpus)?;
     let ping_pong = latencies(session, "ping-pong", 0)?;
     let states = [before, sched_ext::state()];
-    let phase = Phase { states, hackbench_ns, wake_idle, wake_loaded, ping_pong };
+    let phase =
+        Phase { states, hackbench_ns, hackbench_switches, wake_idle, wake_loaded, ping_pong };
     std::fs::write(directory.join("phase.json"), serde_json::to_vec_pretty(&phase)?)?;
     eprintln!("compare {name}: {} ms", (now() - begun) / MS);
     Ok(())

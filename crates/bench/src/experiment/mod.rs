@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod dispatch;
 pub mod guest;
+pub mod held;
 mod initramfs;
 pub mod outside;
 pub mod saturated;
@@ -19,6 +20,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use evenkeel_host::EnforcerChoice;
 
+use guest::VhostMode;
 pub use session::{Session, Workload, window_in};
 pub use tracer::Tracer;
 
@@ -70,8 +72,13 @@ fn one(session: &Session, name: &str, short: bool) -> anyhow::Result<()> {
         "guest" => {
             // With cpu.max first: once loaded, the scheduler under test takes its place.
             let quota = Session::open(&session.out, EnforcerChoice::Quota)?;
-            guest::run(&quota, "0-cpu-max").inspect_err(|_| quota.clean())?;
-            guest::run(session, "1-evenkeel")
+            let compared =
+                [("0-cpu-max", VhostMode::Thread), ("1-cpu-max-kthread", VhostMode::Kthread)];
+            for (name, mode) in compared {
+                guest::run(&quota, name, mode).inspect_err(|_| quota.clean())?;
+            }
+            guest::run(session, "2-evenkeel", VhostMode::Thread)?;
+            guest::run(session, "3-evenkeel-kthread", VhostMode::Kthread)
         }
         _ => bail!("no measurement is called '{name}'"),
     }

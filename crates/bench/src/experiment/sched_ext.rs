@@ -16,6 +16,13 @@ pub fn state() -> String {
     format!("{} {}", read("state"), read("root/ops")).trim().to_owned()
 }
 
+/// Context switches since the machine booted.
+pub fn switches() -> anyhow::Result<u64> {
+    let text = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+    let count = text.lines().find_map(|line| line.strip_prefix("ctxt ")?.parse().ok());
+    count.context("/proc/stat has no line 'ctxt'")
+}
+
 /// Runs of one program and the time they took together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {

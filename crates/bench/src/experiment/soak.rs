@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Random operations, seeded: create, change, migrate, delete, fork, exit, hotplug. One capsule is
-//! left alone and must keep its guarantee throughout; at the end nothing may be left.
+//! left alone and must keep its guarantee throughout; what is on record must be what the kernel has;
+//! at the end nothing may be left.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
@@ -10,10 +13,11 @@ use evenkeel_host::{HostError, SetRequest};
 use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, Reservation, Role, Span};
 use serde::{Deserialize, Serialize};
 
+use super::held::Held;
 use super::sched_ext;
 use super::session::{Session, window_in};
 use crate::random::Random;
-use crate::workload::{Jobs, now};
+use crate::workload::{Jobs, now, sleep_until};
 
 const MS: u64 = 1_000_000;
 const SEED: u64 = 10_000;
@@ -26,6 +30,11 @@ const WATCH: u64 = 2_000 * MS;
 /// A refusal by admission, and a request that does not fit the host (an offline CPU): both are
 /// answers, not faults.
 const ANSWERS: [u8; 2] = [2, 4];
+/// So often is the record compared with the kernel: once for every capsule that comes and goes.
+const CHECK_EVERY: u64 = 100;
+/// Threads of processes that were killed, and groups that were removed, are gone after a grace
+/// period or two; this is a hundred.
+const SETTLED: u64 = 1_000 * MS;
 /// Faults that are written down; the first few say it all.
 const FAULTS_MAX: usize = 50;
 
@@ -38,16 +47,35 @@ pub struct Soaked {
     pub refused: u64,
     /// Times that a CPU was taken away or given back.
     pub hotplugs: u64,
+    /// By kind: how many, and the time that they took.
+    pub kinds: BTreeMap<String, Kind>,
     /// What went wrong, in words.
     pub faults: Vec<String>,
+    /// Capsules whose record was compared with the kernel.
+    pub compared: u64,
+    /// Where they differed, in words.
+    pub differences: Vec<String>,
     /// Jobs of the guarded capsule.
     pub guarded_jobs: u64,
     /// Those that were late.
     pub guarded_late: u64,
+    /// What this host held when only the guarded capsule was there, before.
+    pub before: Held,
+    /// The same, after.
+    pub after: Held,
     /// Capsules and control groups that are left after all was deleted.
     pub left: Vec<String>,
     /// What the kernel said was loaded at the end.
     pub state: String,
+}
+
+/// Operations of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kind {
+    /// How many.
+    pub count: u64,
+    /// How long they took together.
+    pub time_ns: u64,
 }
 
 /// `count` operations.
@@ -57,6 +85,8 @@ pub fn run(session: &Session, count: u64) -> anyhow::Result<()> {
     let mut soak = Soak {
         session,
         random: Random::new(SEED),
+        log: fs::File::create(directory.join("operations.txt"))
+            .context("the list of operations")?,
         capsules: Vec::new(),
         children: Vec::new(),
         next: 0,
@@ -64,19 +94,26 @@ pub fn run(session: &Session, count: u64) -> anyhow::Result<()> {
         result: Soaked::default(),
     };
     let guarded = session.create("guarded", 2 * MS, 20 * MS, &[0])?;
+    sleep_until(now() + SETTLED);
+    soak.result.before = Held::count()?;
     while soak.result.operations < count {
         // 1.94 ms are 97 % of the budget.
         let mut watch = session.start(Some(&guarded), &["0", "periodic", "1940000", "20000000"])?;
         let window = window_in(30 * MS, WATCH);
         watch.begin(window)?;
         while now() < window.end && soak.result.operations < count {
-            soak.step();
+            soak.step(&guarded)?;
+            if soak.result.operations.is_multiple_of(1000) {
+                eprintln!("soak {}: {} ms", soak.result.operations, (now() - begun) / MS);
+            }
         }
         let jobs: Jobs = watch.result()?;
         soak.result.guarded_jobs += jobs.jobs;
         soak.result.guarded_late += jobs.late;
     }
     let mut result = soak.finish()?;
+    sleep_until(now() + SETTLED);
+    result.after = Held::count()?;
     session.delete(&guarded)?;
     result.left = leftovers(session)?;
     result.state = sched_ext::state();
@@ -88,6 +125,7 @@ pub fn run(session: &Session, count: u64) -> anyhow::Result<()> {
 struct Soak<'a> {
     session: &'a Session,
     random: Random,
+    log: fs::File,
     capsules: Vec<CapsuleName>,
     children: Vec<Child>,
     next: u64,
@@ -96,26 +134,53 @@ struct Soak<'a> {
 }
 
 impl Soak<'_> {
-    fn step(&mut self) {
+    fn step(&mut self, guarded: &CapsuleName) -> anyhow::Result<()> {
         self.result.operations += 1;
-        let operation = self.random.below(100);
-        let done = match operation {
-            0..15 if self.capsules.len() < CAPSULES_MAX => self.create(),
-            0..40 => self.change(),
-            40..55 => self.migrate(),
-            55..63 => self.delete(),
-            63..80 => self.fork(),
-            80..98 => self.exit(),
-            _ => self.hotplug(),
+        let begun = now();
+        let (kind, done) = match self.random.below(100) {
+            0..15 if self.capsules.len() < CAPSULES_MAX => ("create", self.create()),
+            0..40 => ("change", self.change()),
+            40..55 => ("migrate", self.migrate()),
+            55..63 => ("delete", self.delete()),
+            63..80 => ("fork", self.fork()),
+            80..98 => ("exit", self.exit()),
+            _ => ("hotplug", self.hotplug()),
         };
-        let Err(error) = done else { return };
-        let answer = error.downcast_ref::<HostError>().map(HostError::exit_code);
-        if answer.is_some_and(|code| ANSWERS.contains(&code)) {
-            self.result.refused += 1;
-        } else if self.result.faults.len() < FAULTS_MAX {
-            let number = self.result.operations;
-            self.result.faults.push(format!("operation {number} ({operation}): {error:#}"));
+        let (number, took) = (self.result.operations, (now() - begun) / 1000);
+        let answer = done.as_ref().map_or_else(ToString::to_string, |()| String::new());
+        // What a machine that ends badly was doing; not worth ending for.
+        let _ = writeln!(self.log, "{number} {} {kind} {took} us {answer}", begun / MS);
+        let entry = self.result.kinds.entry(kind.to_owned()).or_default();
+        entry.count += 1;
+        entry.time_ns += now() - begun;
+        if let Err(error) = done {
+            let answer = error.downcast_ref::<HostError>().map(HostError::exit_code);
+            // Nothing starts in a capsule whose only CPU is offline: an answer, too.
+            let nowhere = kind == "fork" && !self.online;
+            if nowhere || answer.is_some_and(|code| ANSWERS.contains(&code)) {
+                self.result.refused += 1;
+            } else if self.result.faults.len() < FAULTS_MAX {
+                let number = self.result.operations;
+                self.result.faults.push(format!("operation {number} ({kind}): {error:#}"));
+            }
         }
+        if self.result.operations.is_multiple_of(CHECK_EVERY) {
+            self.compare(guarded)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel has what is on record, of every capsule.
+    fn compare(&mut self, guarded: &CapsuleName) -> anyhow::Result<()> {
+        for name in self.capsules.iter().chain([guarded]) {
+            let view = self.session.host.show(name, Span::ZERO)?;
+            self.result.compared += 1;
+            let room = FAULTS_MAX.saturating_sub(self.result.differences.len());
+            let number = self.result.operations;
+            let words = |what: &String| format!("after operation {number}, {name}: {what}");
+            self.result.differences.extend(view.violations.iter().map(words).take(room));
+        }
+        Ok(())
     }
 
     fn any(&mut self) -> Option<CapsuleName> {
@@ -124,12 +189,12 @@ impl Soak<'_> {
         self.capsules.get(index).cloned()
     }
 
-    /// 1 to 10 % of a CPU.
+    /// 4 to 10 % of a CPU: a process starts inside, on the budget, and is waited for.
     fn reservation(&mut self) -> anyhow::Result<Reservation> {
         const PERIODS: [u64; 5] = [5 * MS, 10 * MS, 20 * MS, 50 * MS, 100 * MS];
         let index = usize::try_from(self.random.below(5)).unwrap_or(0);
         let period = PERIODS[index];
-        let budget = period / 100 * (1 + self.random.below(10));
+        let budget = period / 100 * (4 + self.random.below(7));
         Ok(Reservation::new(Span::from_ns(budget), Span::from_ns(period))?)
     }
 
@@ -182,7 +247,7 @@ impl Soak<'_> {
             return self.exit();
         }
         let script =
-            "count() { i=0; while [ $i -lt 500 ]; do i=$((i + 1)); done; }; count & count; wait";
+            "count() { i=0; while [ $i -lt 100 ]; do i=$((i + 1)); done; }; count & count; wait";
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::null());
@@ -221,7 +286,7 @@ impl Soak<'_> {
             child.wait().context("waiting for a process")?;
         }
         // What a killed shell had started ends by itself.
-        Command::new("sleep").arg("0.5").status().context("sleeping")?;
+        sleep_until(now() + 500 * MS);
         for name in std::mem::take(&mut self.capsules) {
             if let Err(error) = self.session.delete(&name) {
                 self.result.faults.push(format!("deleting {name} at the end: {error:#}"));

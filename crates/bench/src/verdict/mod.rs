@@ -52,7 +52,8 @@ pub fn rows(raw: &Path) -> anyhow::Result<Vec<BenchRow>> {
         }
     }
     for directory in cases(out, "guest")?.unwrap_or_default() {
-        let promised = directory.file_name().is_some_and(|name| name != "0-cpu-max");
+        let promised =
+            directory.file_name().is_some_and(|name| !name.to_string_lossy().contains("cpu-max"));
         rows.extend(others::guest(&read(&directory.join("guest.json"))?, promised));
     }
     for directory in cases(out, "soak")?.unwrap_or_default() {

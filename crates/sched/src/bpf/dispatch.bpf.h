@@ -262,6 +262,30 @@ VERIFIED_ONCE int ek_drain(u32 index)
 	return moved;
 }
 
+/* Threads of a capsule whose last CPU has gone while they waited: they go on here, outside. */
+VERIFIED_ONCE int ek_rescue(void)
+{
+	struct bpf_iter_num it;
+	int *id, moved = 0;
+
+	WRITE_ONCE(orphaned, 0);
+	bpf_iter_num_new(&it, 1, EK_KTHREADS);
+	while ((id = bpf_iter_num_next(&it))) {
+		u32 capsule = *id;
+		if (capsule > settings.capsules)
+			break;
+		if (scx_bpf_dsq_nr_queued(DSQ_SHARED(capsule)) > 0 && !ek_has_cpu(capsule) &&
+		    move_to_local(DSQ_SHARED(capsule))) {
+			/* There may be more. */
+			WRITE_ONCE(orphaned, 1);
+			moved = 1;
+			break;
+		}
+	}
+	bpf_iter_num_destroy(&it);
+	return moved;
+}
+
 SEC("struct_ops/ek_dispatch")
 void ek_dispatch(u64 *ctx)
 {
@@ -277,9 +301,12 @@ void ek_dispatch(u64 *ctx)
 	cpu->dispatches++;
 	/* Its queue of threads may hold some that a CPU on its way out is not given. */
 	if (!cpu->online) {
-		ek_drain(cpu->index);
+		if (!ek_drain(cpu->index) && READ_ONCE(orphaned))
+			ek_rescue();
 		return;
 	}
+	if (READ_ONCE(orphaned) && ek_rescue())
+		return;
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		task = task_of(prev);
 		if (task && task->server) {

@@ -34,12 +34,16 @@ static __noinline int home_of(struct task_struct *p, struct task *task, struct e
 		u32 cpu = *index;
 		if (!in_mask(capsule, cpu))
 			continue;
+		struct ek_cpu *at = cpu_at(cpu);
 		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			all = false;
-		else if (any < 0 || cpu == here)
+		else if (at && at->online && (any < 0 || cpu == here))
 			any = cpu;
 	}
 	bpf_iter_num_destroy(&it);
+	/* Nowhere, or on CPUs that are offline only: whoever waited for them would wait for ever. */
+	if (any < 0)
+		return -2;
 	task->fit = all ? 1 : 2;
 	task->fit_generation = capsule->generation;
 	if (all && p->migration_disabled <= 1)
@@ -126,6 +130,11 @@ VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here, u32 gives_way)
 		}
 	}
 	bpf_iter_num_destroy(&it);
+	/* The last of its CPUs went while the thread was on its way. */
+	if (best == 0 && !ek_has_cpu(id)) {
+		WRITE_ONCE(orphaned, 1);
+		scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+	}
 	struct ek_cpu *cpu = cpu_at(best_cpu);
 	if (cpu)
 		kick_for(cpu, best / 2);

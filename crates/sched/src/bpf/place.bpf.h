@@ -214,6 +214,8 @@ static __always_inline u64 zero_lag(const struct ek_server *s)
 	return s->deadline_ns + (u64)-c * s->period_ns / s->budget_ns;
 }
 
+int ek_wake_all(u32 id, u32 level, u32 here, u32 gives_way);
+
 /* Changes a capsule: its state, reservation and CPUs. */
 SEC("syscall")
 int ek_change(struct ek_change *change)
@@ -287,6 +289,9 @@ int ek_change(struct ek_change *change)
 		queued += waiting;
 	if (change->state == EK_FREE)
 		capsule->queued = 0;
+	else if (waiting > 0)
+		/* What waited for the old CPUs is the new ones' now. */
+		ek_wake_all(id, 0, EK_CPUS_MAX, 0);
 	change->queued = queued;
 	change->reusable_at_ns = reusable;
 	change->result = 0;

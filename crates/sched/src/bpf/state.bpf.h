@@ -115,6 +115,8 @@ struct {
 /* Virtual time of best effort: that of whoever ran last. */
 static u64 vtime_now;
 static u32 weights_generation = 1;
+/* A capsule may have threads in its queue and no CPU online that takes from it. */
+static u32 orphaned;
 
 #define DSQ_SHARED(id) (1ULL << 32 | (id))
 #define DSQ_PINNED(id, cpu) (2ULL << 32 | (u64)(id) << 12 | (cpu))
@@ -189,6 +191,27 @@ static __always_inline u64 now(void)
 static __always_inline bool in_mask(const struct ek_capsule *capsule, u32 cpu)
 {
 	return capsule->cpus[(cpu / 64) & (EK_CPU_WORDS - 1)] >> (cpu % 64) & 1;
+}
+
+/* Whether any CPU of the capsule is online. */
+VERIFIED_ONCE int ek_has_cpu(u32 id)
+{
+	struct ek_capsule *capsule = capsule_at(id);
+	struct bpf_iter_num it;
+	int *index, found = 0;
+
+	if (!capsule)
+		return 0;
+	bpf_iter_num_new(&it, 0, settings.cpus);
+	while ((index = bpf_iter_num_next(&it))) {
+		struct ek_cpu *cpu = cpu_at(*index);
+		if (cpu && cpu->online && in_mask(capsule, *index)) {
+			found = 1;
+			break;
+		}
+	}
+	bpf_iter_num_destroy(&it);
+	return found;
 }
 
 /* A record of the decision log. Never under a lock. */
