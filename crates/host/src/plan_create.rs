@@ -117,9 +117,21 @@ impl Host {
             let (name, parent) = (request.name.clone(), parent.clone());
             return Err(HostError::ParentEnforcer { name, parent });
         }
+        // `auto` has looked for the stronger one first: why it is not there belongs to the answer.
+        let stronger = (request.enforcer == EnforcerChoice::Auto && kind == EnforcerKind::Rtgroup)
+            .then(|| self.enforcer(EnforcerKind::Scx).err())
+            .flatten();
+        let with_stronger = |why: String| match &stronger {
+            Some(HostError::Enforcer(EnforcerError::Unavailable { why: first, .. })) => {
+                format!("{first}; {why}")
+            }
+            Some(error) => format!("{error}; {why}"),
+            None => why,
+        };
         self.enforcer(kind).map_err(|error| match error {
             HostError::Enforcer(EnforcerError::Unavailable { kind, why }) => match kind {
-                EnforcerKind::Scx | EnforcerKind::Rtgroup => HostError::NoGuarantee { why },
+                EnforcerKind::Rtgroup => HostError::NoGuarantee { why: with_stronger(why) },
+                EnforcerKind::Scx => HostError::NoGuarantee { why },
                 EnforcerKind::Quota => HostError::NoQuota { why },
             },
             other => other,
@@ -173,6 +185,7 @@ fn new_record(state: &State, request: &CreateRequest, enforcer: EnforcerKind) ->
         vms: Vec::new(),
         threads: Vec::new(),
         netdevs: Vec::new(),
+        claims: Vec::new(),
         launcher: None,
         run: None,
         suspended: false,
