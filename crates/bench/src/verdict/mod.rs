@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From recordings to rows: pure functions, the same on kept raw data as on fresh.
 
+pub mod directed_yield;
 pub mod others;
 pub mod saturated;
 pub mod unchanged;
@@ -54,6 +55,9 @@ pub fn rows(raw: &Path) -> anyhow::Result<Vec<BenchRow>> {
     for directory in cases(out, "guest")?.unwrap_or_default() {
         let promised = directory.file_name().is_some_and(|name| name != "0-cpu-max");
         rows.extend(others::guest(&read(&directory.join("guest.json"))?, promised));
+    }
+    for directory in cases(out, "directed-yield")?.unwrap_or_default() {
+        rows.extend(directed_yield::rows(&read(&directory.join("yields.json"))?));
     }
     for directory in cases(out, "soak")?.unwrap_or_default() {
         let dmesg = fs::read_to_string(raw.join("dmesg")).context("reading the kernel's log")?;
