@@ -117,16 +117,14 @@ impl Host {
             let (name, parent) = (request.name.clone(), parent.clone());
             return Err(HostError::ParentEnforcer { name, parent });
         }
-        // `auto` has looked for the stronger one first: why it is not there belongs to the answer.
+        // `auto` would have taken the stronger one, were nobody else's in its place: that belongs to
+        // the answer.
         let stronger = (request.enforcer == EnforcerChoice::Auto && kind == EnforcerKind::Rtgroup)
             .then(|| self.enforcer(EnforcerKind::Scx).err())
             .flatten();
         let with_stronger = |why: String| match &stronger {
-            Some(HostError::Enforcer(EnforcerError::Unavailable { why: first, .. })) => {
-                format!("{first}; {why}")
-            }
-            Some(error) => format!("{error}; {why}"),
-            None => why,
+            Some(HostError::Enforcer(EnforcerError::Scx(error))) => format!("{error}; {why}"),
+            _ => why,
         };
         self.enforcer(kind).map_err(|error| match error {
             HostError::Enforcer(EnforcerError::Unavailable { kind, why }) => match kind {
