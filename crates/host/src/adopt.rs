@@ -21,6 +21,7 @@ use crate::members::{Aspect, ROUNDS_MAX, conform_round, placement};
 use crate::plan::Step;
 use crate::plan_attach::{adopt_step, is_gone};
 use crate::state::{ThreadRecord, VmRecord};
+use crate::subtree::tell_roles;
 
 /// Rounds in a row that must find nothing to do.
 const QUIET_ROUNDS: u32 = 2;
@@ -86,6 +87,7 @@ impl Executor<'_> {
                 Err(_) if !is_alive(&vm.main) => return Err(died()),
                 Err(error) => return Err(error.into()),
             };
+            tell_roles(self.record(name)?.subtrees(), &mut known.threads);
             let newcomers = self.newcomers(name, &known, &*enforcer)?;
             let conformed = conform_round(&*enforcer, name, self.record(name)?, Aspect::All)?;
             restless = newcomers.first().map_or(restless, |thread| thread.pid);

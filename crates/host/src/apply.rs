@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use evenkeel_kernel::{Tid, process};
 use evenkeel_model::{Band, CapsuleName, CpuSet, EnforcerKind, Reservation, Role};
 use evenkeel_netctx::{NetctxError, Target, disengage, engage};
+use evenkeel_sched::EnforcerError;
 
 use crate::error::HostError;
 use crate::host::{Host, Outcome};
@@ -25,7 +26,9 @@ use crate::plan::{Direction, Plan, Step};
 use crate::plan_attach::is_gone;
 use crate::release::{Whom, release};
 use crate::request::Request;
-use crate::state::{CapsuleRecord, Capsules, Journal, NetdevRecord, State, ThreadRecord, VmRecord};
+use crate::state::{
+    CapsuleRecord, Capsules, ClaimRecord, Journal, NetdevRecord, State, ThreadRecord, VmRecord,
+};
 
 /// One operation under way.
 pub struct Executor<'a> {
@@ -201,6 +204,8 @@ impl<'a> Executor<'a> {
             Step::CreateGroup { enforcer, own, cpus, .. } => {
                 Ok(self.host.enforcer(*enforcer)?.create(name, *own, cpus)?)
             }
+            Step::Claim { claim, .. } => self.claim(name, claim),
+            Step::Unclaim { claim, .. } => self.unclaim(name, claim),
             Step::Adopt { thread, .. } => self.adopt(name, thread),
             Step::SetRole { thread, .. } => self.set_role(name, thread, thread.role),
             Step::AdoptRest { vm, .. } => self.adopt_rest(name, vm),
@@ -218,13 +223,17 @@ impl<'a> Executor<'a> {
             Step::Reband { before, .. } => self.reband(name, *before),
             Step::SetCpus { before, .. } => self.set_cpus(name, before),
             Step::CreateGroup { enforcer, .. } => self.remove_group(name, *enforcer),
+            Step::Claim { claim, before, .. } => self.take_claim_back(name, claim, before.as_ref()),
             Step::Adopt { thread, .. } => self.give_back(name, thread),
             Step::SetRole { thread, before, .. } => self.set_role(name, thread, *before),
             Step::AdoptRest { vm, fresh: true, .. } => self.release(name, Some(vm)),
             Step::AdoptRest { fresh: false, .. } => Ok(()),
             Step::Dedicate { netdev, .. } => self.undedicate(name, netdev),
             // Removals are completed, never taken back.
-            Step::Undedicate { .. } | Step::Release { .. } | Step::RemoveGroup { .. } => Ok(()),
+            Step::Unclaim { .. }
+            | Step::Undedicate { .. }
+            | Step::Release { .. }
+            | Step::RemoveGroup { .. } => Ok(()),
         }
     }
 
@@ -234,7 +243,12 @@ impl<'a> Executor<'a> {
         own: Option<Reservation>,
     ) -> Result<(), HostError> {
         let record = self.record(name)?;
-        self.host.enforcer(record.enforcer)?.set_reservation(name, own, &record.cpus)?;
+        let enforcer = self.host.enforcer(record.enforcer)?;
+        enforcer.set_reservation(name, own, &record.cpus)?;
+        for claim in record.subtrees() {
+            // The cap and the weight of the subtree follow.
+            enforcer.claim(name, claim, own, &record.cpus)?;
+        }
         self.record_mut(name)?.own = own;
         Ok(())
     }
@@ -377,6 +391,47 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
+    /// Whoever is in the VM's control groups, or comes into them. Where the kernel does not let us, or
+    /// somebody else has come in since the plan was made, its threads are taken in one by one alone.
+    fn claim(&mut self, name: &CapsuleName, wanted: &ClaimRecord) -> Result<(), HostError> {
+        let record = self.record(name)?;
+        let enforcer = self.host.enforcer(record.enforcer)?;
+        let claimed = match enforcer.claim(name, &wanted.claim, record.own, &record.cpus) {
+            Err(EnforcerError::Cgroup(error)) if !error.is_gone() => Err(error),
+            result => Ok(result?),
+        };
+        if let Err(error) = claimed {
+            self.notes.extend(enforcer.unclaim(&wanted.claim)?);
+            self.notes.push(format!(
+                "{} does not become part of capsule '{name}', its threads do: {error}",
+                wanted.claim
+            ));
+            return Ok(());
+        }
+        let claims = &mut self.record_mut(name)?.claims;
+        claims.retain(|known| known.claim.path != wanted.claim.path);
+        claims.push(wanted.clone());
+        Ok(())
+    }
+
+    fn unclaim(&mut self, name: &CapsuleName, claim: &ClaimRecord) -> Result<(), HostError> {
+        let enforcer = self.host.enforcer(self.record(name)?.enforcer)?;
+        self.notes.extend(enforcer.unclaim(&claim.claim)?);
+        let claims = &mut self.record_mut(name)?.claims;
+        claims.retain(|known| known.claim.path != claim.claim.path);
+        Ok(())
+    }
+
+    fn take_claim_back(
+        &mut self,
+        name: &CapsuleName,
+        claim: &ClaimRecord,
+        before: Option<&ClaimRecord>,
+    ) -> Result<(), HostError> {
+        self.unclaim(name, claim)?;
+        before.map_or(Ok(()), |before| self.claim(name, before))
+    }
+
     pub(crate) fn record(&self, name: &CapsuleName) -> Result<&CapsuleRecord, HostError> {
         self.now.get(name).ok_or_else(|| HostError::NoSuchCapsule {
             name: name.clone(),
@@ -444,8 +499,8 @@ pub(crate) fn is_same(thread: &ThreadRecord) -> bool {
 fn merged(after: Capsules, now: &Capsules) -> Capsules {
     let merge = |(name, planned): (CapsuleName, CapsuleRecord)| {
         let members = now.get(&name).cloned().unwrap_or_else(|| planned.clone());
-        let CapsuleRecord { vms, threads, netdevs, .. } = members;
-        (name, CapsuleRecord { vms, threads, netdevs, ..planned })
+        let CapsuleRecord { vms, threads, netdevs, claims, .. } = members;
+        (name, CapsuleRecord { vms, threads, netdevs, claims, ..planned })
     };
     after.into_iter().map(merge).collect()
 }

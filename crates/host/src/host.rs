@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::plan::Plan;
 use crate::recover::recover;
 use crate::request::{AttachRequest, CreateRequest, Request, SetRequest};
+use crate::revive::revive;
 use crate::state::{State, children_first};
 use crate::store::{STATE_DIR, STATE_DIR_VARIABLE, Store};
 
@@ -169,6 +170,7 @@ impl Host {
         let _lock = self.store.lock()?;
         let mut state = self.load()?;
         let mut outcome = Outcome::default();
+        revive(self, &state, &mut outcome);
         recover(self, &mut state, &mut outcome)?;
         work(&mut state, &mut outcome)?;
         Ok(outcome)

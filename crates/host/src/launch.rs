@@ -9,9 +9,9 @@ use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use evenkeel_kernel::Pid;
 use evenkeel_kernel::process::{ProcessId, identity};
 use evenkeel_kernel::sched::current_tid;
+use evenkeel_kernel::{Pid, Tid};
 use evenkeel_model::{CapsuleName, Role};
 use evenkeel_sched::{Enforcer, EnforcerError, Placement};
 use evenkeel_vm::{VmKind, VmRef};
@@ -144,5 +144,7 @@ fn launch(
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    started.map_err(|source| HostError::Spawn { command: program, source })
+    let started = started.map_err(|source| HostError::Spawn { command: program, source })?;
+    enforcer.settle(name, Tid(started.id()));
+    Ok(started)
 }

@@ -79,7 +79,8 @@ pub fn conform(
     }
 }
 
-/// One round of [`conform`].
+/// One round of [`conform`]. Who is inside by his control group alone keeps his CPUs: they are his
+/// manager's affair, and he gets time on those of the capsule only.
 pub fn conform_round(
     enforcer: &dyn Enforcer,
     name: &CapsuleName,
@@ -93,7 +94,10 @@ pub fn conform_round(
             if stat.exiting {
                 return Ok(false);
             }
-            let placement = placement(record, role_inside(record, &stat)?);
+            let by_group = enforcer.role_by_group(tid)?;
+            let aspect = if by_group.is_some() { Aspect::Policy } else { aspect };
+            let role = by_group.map_or_else(|| role_inside(record, &stat), Ok)?;
+            let placement = placement(record, role);
             match aspect {
                 Aspect::Policy if placement.policy_drift(tid)?.is_none() => return Ok(false),
                 Aspect::All if placement.drift(tid)?.is_empty() => return Ok(false),

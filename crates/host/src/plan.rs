@@ -14,7 +14,7 @@ use evenkeel_theory::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::request::Request;
-use crate::state::{Capsules, NetdevRecord, ThreadRecord, VmRecord};
+use crate::state::{Capsules, ClaimRecord, NetdevRecord, ThreadRecord, VmRecord};
 
 /// Which way an interrupted operation is cleared up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,22 @@ pub enum Step {
         cpus: CpuSet,
         /// Band of priorities, where the backend has them.
         band: Option<Band>,
+    },
+    /// Give a subtree of control groups to a capsule.
+    Claim {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The subtree, and what it was before.
+        claim: ClaimRecord,
+        /// What of it the capsule had before.
+        before: Option<ClaimRecord>,
+    },
+    /// Take a subtree of control groups out of a capsule: the group is as it was found.
+    Unclaim {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The subtree, and what it was before.
+        claim: ClaimRecord,
     },
     /// Put one thread into a capsule.
     Adopt {
@@ -161,6 +177,8 @@ impl Step {
             | Step::Reband { capsule, .. }
             | Step::SetCpus { capsule, .. }
             | Step::CreateGroup { capsule, .. }
+            | Step::Claim { capsule, .. }
+            | Step::Unclaim { capsule, .. }
             | Step::Adopt { capsule, .. }
             | Step::SetRole { capsule, .. }
             | Step::AdoptRest { capsule, .. }
@@ -190,6 +208,8 @@ impl fmt::Display for Step {
                 write!(f, "{enforcer} group none -> {} on {}", share(*own), cpus_word(cpus))?;
                 band.map_or(Ok(()), |band| write!(f, ", priority band {band}"))
             }
+            Step::Claim { claim, .. } => write!(f, "{}: outside -> inside", claim.claim),
+            Step::Unclaim { claim, .. } => write!(f, "{}: inside -> as found", claim.claim),
             Step::Adopt { thread, becomes, .. } => {
                 write!(f, "thread {} '{}' ({}): ", thread.tid, thread.comm, thread.role)?;
                 write!(f, "{} -> {becomes}", thread.found)

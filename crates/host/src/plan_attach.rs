@@ -16,7 +16,8 @@ use crate::members::{placement, role_inside};
 use crate::plan::{Plan, Step};
 use crate::release::found_for;
 use crate::request::{AttachRequest, Request};
-use crate::state::{CapsuleRecord, NetdevRecord, State, ThreadRecord, VmRecord};
+use crate::state::{CapsuleRecord, ClaimRecord, NetdevRecord, State, ThreadRecord, VmRecord};
+use crate::subtree::{self, tell_roles};
 
 impl Host {
     /// [`Request::Attach`].
@@ -32,10 +33,13 @@ impl Host {
         }
         check_context(request)?;
         let enforcer = self.enforcer(record.enforcer)?;
-        let vm = resolve(&request.vm)?;
+        let mut vm = resolve(&request.vm)?;
         check_free(state, name, &vm, &*enforcer)?;
         let fresh = record.vms.iter().all(|known| known.main != vm.main);
-        let mut steps = adopt_steps(name, record, &vm, &*enforcer)?;
+        let (claim, why_not) = self.own_subtree(record, &vm, &*enforcer)?;
+        tell_roles(claim.iter().map(|claim| &claim.claim), &mut vm.threads);
+        let mut steps = Vec::from_iter(claim_step(name, record, claim));
+        steps.extend(adopt_steps(name, record, &vm, &*enforcer)?);
         steps.push(Step::AdoptRest { capsule: name.clone(), vm: VmRecord::from(&vm), fresh });
         // A netdev that is in this capsule already stays as it is.
         let wanted: Vec<String> = request
@@ -53,10 +57,29 @@ impl Host {
             request: Request::Attach(request.clone()),
             steps,
             verdict: None,
-            notes: unrecognised(&vm),
+            notes: unrecognised(&vm).into_iter().chain(why_not).collect(),
             after: state.capsules.clone(),
             generation: state.generation,
         })
+    }
+
+    /// The VM's own subtree of control groups, if the backend takes such; else why there is none,
+    /// where that is worth saying.
+    fn own_subtree(
+        &self,
+        record: &CapsuleRecord,
+        vm: &Vm,
+        enforcer: &dyn Enforcer,
+    ) -> Result<(Option<ClaimRecord>, Option<String>), HostError> {
+        let Some(root) = self.mounts.v2.as_ref().filter(|_| enforcer.takes_subtrees()) else {
+            return Ok((None, None));
+        };
+        // What it was before is known once it is ours; whoever is in it then is inside.
+        let known = record.claims.iter().find(|known| known.vm == vm.main);
+        match subtree::find(root, vm, known.map(|known| &known.claim))? {
+            subtree::Found::Own(claim) => Ok((Some(ClaimRecord { vm: vm.main, claim }), None)),
+            subtree::Found::None(why) => Ok((None, why)),
+        }
     }
 
     /// What each of `names` is now; refused where it serves a capsule already.
@@ -128,6 +151,17 @@ fn check_free(
         }
     }
     Ok(())
+}
+
+/// The step that takes a subtree in; none where the capsule has it as it is.
+fn claim_step(
+    name: &CapsuleName,
+    record: &CapsuleRecord,
+    claim: Option<ClaimRecord>,
+) -> Option<Step> {
+    let claim = claim?;
+    let before = record.claims.iter().find(|known| known.claim.path == claim.claim.path).cloned();
+    (before.as_ref() != Some(&claim)).then(|| Step::Claim { capsule: name.clone(), claim, before })
 }
 
 /// One step for each thread that is outside, or inside with another role.

@@ -117,9 +117,19 @@ impl Host {
             let (name, parent) = (request.name.clone(), parent.clone());
             return Err(HostError::ParentEnforcer { name, parent });
         }
+        // `auto` would have taken the stronger one, were nobody else's in its place: that belongs to
+        // the answer.
+        let stronger = (request.enforcer == EnforcerChoice::Auto && kind == EnforcerKind::Rtgroup)
+            .then(|| self.enforcer(EnforcerKind::Scx).err())
+            .flatten();
+        let with_stronger = |why: String| match &stronger {
+            Some(HostError::Enforcer(EnforcerError::Scx(error))) => format!("{error}; {why}"),
+            _ => why,
+        };
         self.enforcer(kind).map_err(|error| match error {
             HostError::Enforcer(EnforcerError::Unavailable { kind, why }) => match kind {
-                EnforcerKind::Scx | EnforcerKind::Rtgroup => HostError::NoGuarantee { why },
+                EnforcerKind::Rtgroup => HostError::NoGuarantee { why: with_stronger(why) },
+                EnforcerKind::Scx => HostError::NoGuarantee { why },
                 EnforcerKind::Quota => HostError::NoQuota { why },
             },
             other => other,
@@ -173,6 +183,7 @@ fn new_record(state: &State, request: &CreateRequest, enforcer: EnforcerKind) ->
         vms: Vec::new(),
         threads: Vec::new(),
         netdevs: Vec::new(),
+        claims: Vec::new(),
         launcher: None,
         run: None,
         suspended: false,

@@ -32,6 +32,7 @@ impl Host {
         }
         let enforcer = self.enforcer(record.enforcer)?;
         let mut steps = undedicate_steps(name, record, |_| true);
+        steps.extend(unclaim_steps(name, record, |_| true));
         let threads = members_now(&*enforcer, name)?;
         if threads > 0 || !record.vms.is_empty() {
             steps.push(Step::Release { capsule: name.clone(), vm: None, threads });
@@ -113,6 +114,7 @@ impl Host {
         let known = vm.map(|vm| find_vm(name, record, vm)).transpose()?;
         let main = known.as_ref().map(|vm| vm.main);
         let mut steps = undedicate_steps(name, record, |served| main.is_none() || served == main);
+        steps.extend(unclaim_steps(name, record, |vm| main.is_none_or(|main| vm == main)));
         let threads = match &known {
             Some(vm) => members_of(&*enforcer, name, vm)?,
             None => members_now(&*enforcer, name)?,
@@ -174,6 +176,16 @@ fn undedicate_steps(
     chosen
         .map(|netdev| Step::Undedicate { capsule: name.clone(), netdev: netdev.clone() })
         .collect()
+}
+
+/// Takes back the subtrees whose VM `of` accepts, the last one first.
+fn unclaim_steps(
+    name: &CapsuleName,
+    record: &CapsuleRecord,
+    of: impl Fn(ProcessId) -> bool,
+) -> Vec<Step> {
+    let chosen = record.claims.iter().rev().filter(|claim| of(claim.vm));
+    chosen.map(|claim| Step::Unclaim { capsule: name.clone(), claim: claim.clone() }).collect()
 }
 
 /// The VM of `record` that `vm` names: by what it resolves to or, where that has gone, by its main

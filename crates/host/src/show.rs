@@ -9,7 +9,7 @@ use evenkeel_kernel::process::{self, ThreadStat, is_alive};
 use evenkeel_kernel::sched::{self, Policy};
 use evenkeel_model::{CapsuleName, Role, Span};
 use evenkeel_netctx::state_of;
-use evenkeel_sched::EnforcerError;
+use evenkeel_sched::{Enforcer, EnforcerError};
 use evenkeel_vm::{VmThread, refresh};
 
 use crate::error::HostError;
@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::members::{placement, role_inside};
 use crate::plan_attach::is_gone;
 use crate::state::{CapsuleRecord, NetdevRecord, children_of};
+use crate::subtree::{path_of, tell_roles};
 use crate::supply::{Subject, measure, silent};
 use crate::view::{CapsuleStatus, CapsuleView, NetdevView, Priorities, ThreadView};
 
@@ -48,12 +49,15 @@ impl Host {
         };
         let inside = if present { enforcer.members(name)? } else { Vec::new() };
         let recognised = recognised(record);
-        let threads = thread_views(record, &inside, &recognised)?;
+        let threads = thread_views(record, &inside, &recognised, &*enforcer)?;
         let netdev_details =
             record.netdevs.iter().map(netdev_view).collect::<Result<Vec<_>, _>>()?;
         let mut violations = violations(present, &threads, &netdev_details);
         if present {
             violations.extend(enforcer.discrepancy(name, record.own, &record.cpus)?);
+            for claim in record.subtrees() {
+                violations.extend(enforcer.claim_discrepancy(name, claim)?);
+            }
         }
         violations.extend(outside(&recognised, &inside, &*enforcer, name));
         let mut warnings = warnings(&state, name, summary.status);
@@ -89,10 +93,11 @@ fn thread_views(
     record: &CapsuleRecord,
     inside: &[Tid],
     recognised: &BTreeMap<Tid, VmThread>,
+    enforcer: &dyn Enforcer,
 ) -> Result<Vec<ThreadView>, HostError> {
     let mut threads = Vec::with_capacity(inside.len());
     for tid in inside {
-        match thread_view(record, *tid, recognised.get(tid)) {
+        match thread_view(record, *tid, recognised.get(tid), enforcer) {
             Ok(view) => threads.push(view),
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
@@ -106,21 +111,32 @@ fn thread_views(
 fn recognised(record: &CapsuleRecord) -> BTreeMap<Tid, VmThread> {
     let alive = record.vms.iter().filter(|vm| is_alive(&vm.main));
     let vms = alive.filter_map(|vm| refresh(&vm.as_vm()).ok());
-    vms.flat_map(|vm| vm.threads).map(|thread| (thread.tid, thread)).collect()
+    let mut threads: Vec<VmThread> = vms.flat_map(|vm| vm.threads).collect();
+    tell_roles(record.subtrees(), &mut threads);
+    threads.into_iter().map(|thread| (thread.tid, thread)).collect()
 }
 
 fn thread_view(
     record: &CapsuleRecord,
     tid: Tid,
     recognised: Option<&VmThread>,
+    enforcer: &dyn Enforcer,
 ) -> Result<ThreadView, HostError> {
     let stat = process::stat(tid)?;
     let time = process::thread_time(tid)?;
     let attr = sched::sched_attr(tid).map_err(EnforcerError::from)?;
     let affinity = sched::affinity(tid).map_err(EnforcerError::from)?;
-    let role_set = role_inside(record, &stat)?;
-    let role = recognised.map_or(role_set, |thread| thread.role);
-    let mut drift = placement(record, role_set).drift(tid)?;
+    let by_group = enforcer.role_by_group(tid)?;
+    let role_set = by_group.map_or_else(|| role_inside(record, &stat), Ok)?;
+    let role = recognised.filter(|_| by_group.is_none()).map_or(role_set, |thread| thread.role);
+    let placement = placement(record, role_set);
+    let mut drift = match by_group {
+        None => placement.drift(tid)?,
+        Some(_) => Vec::from_iter(placement.policy_drift(tid)?),
+    };
+    if by_group.is_some() && affinity.iter().all(|cpu| !record.cpus.contains(cpu)) {
+        drift.push(format!("may run on CPUs {affinity}, none of the capsule's"));
+    }
     if role != role_set && record.band.is_some() {
         drift
             .push(format!("has the priority of role {role_set}; attach the VM again to change it"));
@@ -129,7 +145,10 @@ fn thread_view(
         tid,
         pid: stat.pid,
         role,
-        evidence: evidence(record, &stat, recognised),
+        evidence: match by_group {
+            Some(_) => by_group_evidence(tid),
+            None => evidence(record, &stat, recognised),
+        },
         comm: stat.comm,
         cpu_time_ns: time.cpu,
         run_delay_ns: time.run_delay,
@@ -142,6 +161,14 @@ fn thread_view(
         cpu: stat.cpu,
         drift,
     })
+}
+
+/// Why a thread is inside that nobody put there.
+fn by_group_evidence(tid: Tid) -> String {
+    match path_of(tid) {
+        Some(path) => format!("inside by its control group {path}"),
+        None => "inside by its control group".to_owned(),
+    }
 }
 
 /// How the role is known, in words.

@@ -13,7 +13,7 @@ use evenkeel_model::{
     Band, CapsuleName, CpuSet, EnforcerKind, NetworkContextKind, Reservation, Role,
 };
 use evenkeel_netctx::NetdevFound;
-use evenkeel_sched::Found;
+use evenkeel_sched::{Claim, Found};
 use evenkeel_theory::{Held, Nested};
 use evenkeel_vm::{Vm, VmKind, VmRef};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,9 @@ pub struct CapsuleRecord {
     pub threads: Vec<ThreadRecord>,
     /// Netdevs in a dedicated context, and what they were before.
     pub netdevs: Vec<NetdevRecord>,
+    /// Subtrees of control groups that are inside whole, and what they were before.
+    #[serde(default)]
+    pub claims: Vec<ClaimRecord>,
     /// What the thread was that started processes inside, for those born inside.
     pub launcher: Option<Found>,
     /// The `run` process that will release it.
@@ -118,6 +121,16 @@ pub struct NetdevRecord {
     /// What it was before it was touched.
     #[serde(flatten)]
     pub found: NetdevFound,
+}
+
+/// A VM's own subtree of control groups in the capsule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRecord {
+    /// The main process of the VM.
+    pub vm: ProcessId,
+    /// The groups, and what they were before.
+    #[serde(flatten)]
+    pub claim: Claim,
 }
 
 /// What a thread was before it was touched.
@@ -186,6 +199,11 @@ impl CapsuleRecord {
     /// One server set with the given reservation.
     pub fn held(&self, name: &CapsuleName, reservation: Reservation) -> Held {
         Held { name: name.clone(), reservation, cpus: self.cpus.clone(), sequence: self.sequence }
+    }
+
+    /// The subtrees inside.
+    pub fn subtrees(&self) -> impl Iterator<Item = &Claim> + Clone {
+        self.claims.iter().map(|record| &record.claim)
     }
 
     /// Who does the packet work.

@@ -3,9 +3,9 @@
 
 use evenkeel_kernel::Tid;
 use evenkeel_kernel::cgroup::CgroupMounts;
-use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, EnforcerKind, Reservation};
+use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, EnforcerKind, Reservation, Role};
 
-use crate::{EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, ScxEnforcer, Supply};
+use crate::{Claim, EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, ScxEnforcer, Supply};
 
 /// A backend that makes the kernel honour reservations. Every method is one change to one thing,
 /// and repeating it changes nothing.
@@ -91,6 +91,10 @@ pub trait Enforcer: Send + Sync {
         placement.apply(tid)
     }
 
+    /// What is left to do for a process that a thread inside has started: where a backend moves whole
+    /// processes only, that of the thread stayed where it was.
+    fn settle(&self, _name: &CapsuleName, _child: Tid) {}
+
     /// Puts a thread back to what it was. The answer tells what had to be different, in words: a
     /// group that was removed meanwhile is replaced by its nearest ancestor.
     fn restore(&self, tid: Tid, found: &Found) -> Result<Vec<String>, EnforcerError>;
@@ -115,6 +119,48 @@ pub trait Enforcer: Send + Sync {
             }
             result => result,
         }
+    }
+
+    /// Whether whole subtrees of control groups can be inside ([`Enforcer::claim`]).
+    fn takes_subtrees(&self) -> bool {
+        false
+    }
+
+    /// Gives a subtree to a capsule, with the cap and the weight of what it has now.
+    fn claim(
+        &self,
+        _name: &CapsuleName,
+        _claim: &Claim,
+        _own: Option<Reservation>,
+        _cpus: &CpuSet,
+    ) -> Result<(), EnforcerError> {
+        Ok(())
+    }
+
+    /// Takes a subtree out of whatever capsule has it: those who are inside by it alone are outside,
+    /// the group is as it was found. Done if it has gone. The answer tells what could not be.
+    fn unclaim(&self, _claim: &Claim) -> Result<Vec<String>, EnforcerError> {
+        Ok(Vec::new())
+    }
+
+    /// What of a claim is not in force, in words; a group that has gone has nobody in it.
+    fn claim_discrepancy(
+        &self,
+        _name: &CapsuleName,
+        _claim: &Claim,
+    ) -> Result<Option<String>, EnforcerError> {
+        Ok(None)
+    }
+
+    /// What a thread does by its control group, if that alone is why it is inside.
+    fn role_by_group(&self, _tid: Tid) -> Result<Option<Role>, EnforcerError> {
+        Ok(None)
+    }
+
+    /// Makes good what has been lost since: a scheduler that has left is there again. The answer tells
+    /// that it was necessary.
+    fn revive(&self) -> Result<Option<String>, EnforcerError> {
+        Ok(None)
     }
 
     /// What a thread gets that nothing is known about: the root group, SCHED_OTHER, `cpus`.

@@ -77,6 +77,15 @@ impl Hierarchy {
     }
 }
 
+/// Whether a thread that gets back what it had is moved out of our groups, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It is in one.
+    Yes,
+    /// It was never moved.
+    No,
+}
+
 /// The hierarchies of one backend, the limiting one first.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
@@ -215,7 +224,12 @@ impl Groups {
     /// does it again. A fair policy is set inside, since the old group may have no real-time
     /// budget; a real-time policy is set where the thread has budget: inside if it is real-time
     /// now, else after it has left. A deadline policy comes last, when the CPUs are wide again.
-    pub fn restore(&self, tid: Tid, found: &Found) -> Result<Vec<String>, EnforcerError> {
+    pub fn restore(
+        &self,
+        tid: Tid,
+        found: &Found,
+        leave: Leave,
+    ) -> Result<Vec<String>, EnforcerError> {
         let now = sched::sched_attr(tid)?;
         let wanted = found.attr;
         let is_deadline = matches!(wanted.policy, Policy::Deadline { .. });
@@ -235,7 +249,9 @@ impl Groups {
                 notes.push(format!("may run on CPUs {affinity} only, not on {}", found.affinity));
             }
         }
-        notes.extend(self.leave(tid, found)?);
+        if leave == Leave::Yes {
+            notes.extend(self.leave(tid, found)?);
+        }
         if sched::sched_attr(tid)? != wanted {
             sched::set_sched_attr(tid, &wanted)?;
         }

@@ -15,6 +15,7 @@
 //! real-time groups nested in each other replenish unsynchronised, so that a child inside a
 //! throttled parent would have no guarantee worth the name.
 
+mod claim;
 mod enforcer;
 mod error;
 mod found;
@@ -25,6 +26,7 @@ mod rtgroup;
 pub mod scx;
 mod supply;
 
+pub use claim::{Claim, ClaimedGroup};
 pub use enforcer::{Enforcer, enforcer};
 pub use error::EnforcerError;
 pub use found::{Found, FoundGroup};

@@ -12,19 +12,29 @@
 use std::path::PathBuf;
 
 use evenkeel_kernel::Tid;
-use evenkeel_kernel::cgroup::{CgroupMounts, Quota};
+use evenkeel_kernel::cgroup::{Cgroup, CgroupMounts, Quota, Version};
 use evenkeel_kernel::sched::{self, Policy};
 use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, EnforcerKind, Reservation, Span};
 
 use crate::enforcer::Enforcer;
-use crate::groups::{Groups, Hierarchy};
+use crate::groups::{Groups, Hierarchy, Leave};
 use crate::rtgroup::neutral;
 use crate::{EnforcerError, Found, Supply};
+
+/// Weights in proportion to reservations: how many ordinary threads a reserved whole CPU weighs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weighing {
+    threads_per_cpu: u64,
+}
 
 /// A reserved whole CPU weighs as much as ten ordinary threads: enough that a capsule at its
 /// reservation wins against a handful of them, little enough that the host stays usable. It is a
 /// preference; nothing depends on the figure.
-const THREADS_PER_CPU: u64 = 10;
+const QUOTA_WEIGHT: Weighing = Weighing { threads_per_cpu: 10 };
+/// What stands in for a guarantee is a floor as far as the file's range goes: against N ordinary
+/// threads on its CPU a capsule of share a has a with w = 100 a / (100 a + N) >= a, that is N <= 100
+/// (1 - a). The cap beside it keeps the host usable, whatever the weight.
+pub(crate) const FALLBACK_WEIGHT: Weighing = Weighing { threads_per_cpu: 100 };
 /// The weight of an ordinary thread or group: NICE_0_LOAD in `cpu.shares`, 100 in `cpu.weight`.
 const WEIGHT_ORDINARY_V1: u64 = 1024;
 const WEIGHT_ORDINARY_V2: u64 = 100;
@@ -37,12 +47,22 @@ const WEIGHTS_V2: (u64, u64) = (1, 10_000);
 pub struct QuotaEnforcer {
     groups: Groups,
     v2: bool,
+    weighing: Weighing,
 }
 
 impl QuotaEnforcer {
     /// The backend of this host, version 1 where it has the `cpu` controller; an error says what
     /// the host lacks.
     pub fn of_host(mounts: &CgroupMounts) -> Result<QuotaEnforcer, EnforcerError> {
+        QuotaEnforcer::with(mounts, QUOTA_WEIGHT)
+    }
+
+    /// The same beneath another backend, whose guarantee it stands in for while that is away.
+    pub(crate) fn beneath(mounts: &CgroupMounts) -> Result<QuotaEnforcer, EnforcerError> {
+        QuotaEnforcer::with(mounts, FALLBACK_WEIGHT)
+    }
+
+    fn with(mounts: &CgroupMounts, weighing: Weighing) -> Result<QuotaEnforcer, EnforcerError> {
         if let Some(cpu) = mounts.v1_cpu.clone() {
             let mut hierarchies = vec![Hierarchy { controller: "cpu", root: cpu.clone() }];
             hierarchies.extend(
@@ -52,18 +72,32 @@ impl QuotaEnforcer {
                     .filter(|cpuacct| *cpuacct != cpu)
                     .map(|root| Hierarchy { controller: "cpuacct", root }),
             );
-            return Ok(QuotaEnforcer { groups: Groups::new(hierarchies), v2: false });
+            return Ok(QuotaEnforcer { groups: Groups::new(hierarchies), v2: false, weighing });
         }
         match mounts.v2.clone().filter(|_| mounts.v2_cpu) {
             Some(root) => {
                 let hierarchies = vec![Hierarchy { controller: "", root }];
-                Ok(QuotaEnforcer { groups: Groups::new(hierarchies), v2: true })
+                Ok(QuotaEnforcer { groups: Groups::new(hierarchies), v2: true, weighing })
             }
             None => Err(EnforcerError::Unavailable {
                 kind: EnforcerKind::Quota,
                 why: "no cgroup hierarchy with the 'cpu' controller is mounted".to_owned(),
             }),
         }
+    }
+
+    /// The kernel's number for a capsule's group.
+    pub(crate) fn number(&self, name: &CapsuleName) -> Result<u64, EnforcerError> {
+        Ok(self.groups.limiter(name).number()?)
+    }
+
+    /// As [`Enforcer::restore`] for a thread that was not moved.
+    pub(crate) fn restore_in_place(
+        &self,
+        tid: Tid,
+        found: &Found,
+    ) -> Result<Vec<String>, EnforcerError> {
+        self.groups.restore(tid, found, Leave::No)
     }
 
     /// Version 2: switches the `cpu` controller on for the children of the root.
@@ -88,14 +122,37 @@ fn quota(own: Reservation, cpus: &CpuSet) -> Quota {
     Quota { quota: Some(quota), period: own.period() }
 }
 
-/// Weight in proportion to bandwidth over all CPUs, within the file's range, rounded down.
-fn weight(own: Reservation, cpus: &CpuSet, ordinary: u64, (least, most): (u64, u64)) -> u64 {
-    let count = u64::try_from(cpus.len()).unwrap_or(u64::MAX);
-    let whole_cpu = ordinary * THREADS_PER_CPU;
-    // ppb <= 10^9, a whole CPU <= 10240: the product is below 2^64 for up to 10^6 CPUs.
-    let weight = own.bandwidth().as_ppb().saturating_mul(whole_cpu).saturating_mul(count)
-        / Bandwidth::ONE.as_ppb();
-    weight.clamp(least, most)
+impl Weighing {
+    /// The cap and the weight of `own` on each of `cpus`.
+    pub(crate) fn give(
+        self,
+        group: &Cgroup,
+        own: Reservation,
+        cpus: &CpuSet,
+    ) -> Result<(), EnforcerError> {
+        group.set_quota(quota(own, cpus))?;
+        let (ordinary, range) = match group.version()? {
+            Version::V2 => (WEIGHT_ORDINARY_V2, WEIGHTS_V2),
+            Version::V1 => (WEIGHT_ORDINARY_V1, WEIGHTS_V1),
+        };
+        Ok(group.set_weight(self.weight(own, cpus, ordinary, range))?)
+    }
+
+    /// Weight in proportion to bandwidth over all CPUs, within the file's range, rounded down.
+    fn weight(
+        self,
+        own: Reservation,
+        cpus: &CpuSet,
+        ordinary: u64,
+        (least, most): (u64, u64),
+    ) -> u64 {
+        let count = u64::try_from(cpus.len()).unwrap_or(u64::MAX);
+        let whole_cpu = ordinary * self.threads_per_cpu;
+        // ppb <= 10^9, a whole CPU <= 102400: the product is below 2^64 for up to 10^5 CPUs.
+        let weight = own.bandwidth().as_ppb().saturating_mul(whole_cpu).saturating_mul(count)
+            / Bandwidth::ONE.as_ppb();
+        weight.clamp(least, most)
+    }
 }
 
 impl Enforcer for QuotaEnforcer {
@@ -136,12 +193,7 @@ impl Enforcer for QuotaEnforcer {
             // Its children have all of it, and no thread may be attached to it.
             return Ok(());
         };
-        group.set_quota(quota(own, cpus))?;
-        let (ordinary, range) = match self.v2 {
-            true => (WEIGHT_ORDINARY_V2, WEIGHTS_V2),
-            false => (WEIGHT_ORDINARY_V1, WEIGHTS_V1),
-        };
-        Ok(group.set_weight(weight(own, cpus, ordinary, range))?)
+        self.weighing.give(&group, own, cpus)
     }
 
     fn discrepancy(
@@ -207,7 +259,7 @@ impl Enforcer for QuotaEnforcer {
     }
 
     fn restore(&self, tid: Tid, found: &Found) -> Result<Vec<String>, EnforcerError> {
-        self.groups.restore(tid, found)
+        self.groups.restore(tid, found, Leave::Yes)
     }
 
     fn neutral(&self, cpus: CpuSet) -> Found {
@@ -235,9 +287,14 @@ mod tests {
     fn weights_are_in_proportion_and_in_range() {
         let one: CpuSet = "0".parse().unwrap();
         let many: CpuSet = "0-99".parse().unwrap();
-        assert_eq!(weight(own(10, 20), &one, WEIGHT_ORDINARY_V1, WEIGHTS_V1), 5120);
-        assert_eq!(weight(own(6, 20), &one, WEIGHT_ORDINARY_V2, WEIGHTS_V2), 300);
-        assert_eq!(weight(own(1, 10_000), &one, WEIGHT_ORDINARY_V1, WEIGHTS_V1), 2);
-        assert_eq!(weight(own(20, 20), &many, WEIGHT_ORDINARY_V1, WEIGHTS_V1), 262_144);
+        assert_eq!(QUOTA_WEIGHT.weight(own(10, 20), &one, WEIGHT_ORDINARY_V1, WEIGHTS_V1), 5120);
+        assert_eq!(QUOTA_WEIGHT.weight(own(6, 20), &one, WEIGHT_ORDINARY_V2, WEIGHTS_V2), 300);
+        assert_eq!(QUOTA_WEIGHT.weight(own(1, 10_000), &one, WEIGHT_ORDINARY_V1, WEIGHTS_V1), 2);
+        assert_eq!(
+            QUOTA_WEIGHT.weight(own(20, 20), &many, WEIGHT_ORDINARY_V1, WEIGHTS_V1),
+            262_144
+        );
+        // What stands in for a guarantee weighs as much as it can.
+        assert_eq!(FALLBACK_WEIGHT.weight(own(6, 20), &one, WEIGHT_ORDINARY_V2, WEIGHTS_V2), 3000);
     }
 }

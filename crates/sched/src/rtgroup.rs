@@ -16,7 +16,7 @@ use evenkeel_kernel::sched::{Policy, SchedAttr};
 use evenkeel_model::{Bandwidth, CapsuleName, CpuSet, EnforcerKind, Reservation, Span};
 
 use crate::enforcer::Enforcer;
-use crate::groups::{Groups, Hierarchy};
+use crate::groups::{Groups, Hierarchy, Leave};
 use crate::{EnforcerError, Found, FoundGroup, Supply};
 
 /// The backend on real-time groups.
@@ -169,7 +169,7 @@ impl Enforcer for Rtgroup {
     }
 
     fn restore(&self, tid: Tid, found: &Found) -> Result<Vec<String>, EnforcerError> {
-        self.groups.restore(tid, found)
+        self.groups.restore(tid, found, Leave::Yes)
     }
 
     fn neutral(&self, cpus: CpuSet) -> Found {

@@ -17,11 +17,12 @@ use crate::metadata::workspace_root;
 
 /// Packages and integration tests: those of control groups, of scheduling attributes, and of the
 /// sched_ext scheduler. Tests that boot guests of their own are left to `guest`.
-const TESTS: [(&str, &str); 4] = [
+const TESTS: [(&str, &str); 5] = [
     ("evenkeel-kernel", "host_cgroup"),
     ("evenkeel-kernel", "host_sched"),
     ("evenkeel-host", "host_scx"),
     ("evenkeel-host", "host_scx_hazards"),
+    ("evenkeel-host", "host_scx_lifecycle"),
 ];
 /// For all of them, on a busy host.
 const LIMIT: Duration = Duration::from_secs(1200);

@@ -61,7 +61,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "evenkeel-report",
         ],
     ),
-    ("evenkeel-bench", &["evenkeel-model", "evenkeel-kernel", "evenkeel-host"]),
+    ("evenkeel-bench", &["evenkeel-model", "evenkeel-kernel", "evenkeel-sched", "evenkeel-host"]),
     (
         "xtask",
         &[

@@ -3,6 +3,7 @@
 //! is said by `verdict`.
 
 pub mod compare;
+pub mod directed_yield;
 pub mod dispatch;
 pub mod guest;
 pub mod held;
@@ -27,7 +28,7 @@ pub use tracer::Tracer;
 /// Measurements whose figures are of virtual time, and repeat in a machine that counts instructions.
 pub const COUNTED: [&str; 6] = ["compare", "saturated", "tasksets", "outside", "dispatch", "soak"];
 /// Measurements with a KVM guest inside, which would crawl there.
-pub const UNCOUNTED: [&str; 1] = ["guest"];
+pub const UNCOUNTED: [&str; 2] = ["guest", "directed-yield"];
 
 /// Makes the measurements `names` with fewer cases if `short`, and writes their raw data to `out`.
 /// One that fails is written down there; the others are made all the same.
@@ -69,6 +70,7 @@ fn one(session: &Session, name: &str, short: bool) -> anyhow::Result<()> {
         "outside" => outside::run(session, short),
         "dispatch" => dispatch::run(session),
         "soak" => soak::run(session, if short { 200 } else { 10_000 }),
+        "directed-yield" => directed_yield::run(session),
         "guest" => {
             // With cpu.max first: once loaded, the scheduler under test takes its place.
             let quota = Session::open(&session.out, EnforcerChoice::Quota)?;

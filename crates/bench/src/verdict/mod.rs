@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From recordings to rows: pure functions, the same on kept raw data as on fresh.
 
+pub mod directed_yield;
 pub mod others;
 pub mod saturated;
 pub mod unchanged;
@@ -55,6 +56,9 @@ pub fn rows(raw: &Path) -> anyhow::Result<Vec<BenchRow>> {
         let promised =
             directory.file_name().is_some_and(|name| !name.to_string_lossy().contains("cpu-max"));
         rows.extend(others::guest(&read(&directory.join("guest.json"))?, promised));
+    }
+    for directory in cases(out, "directed-yield")?.unwrap_or_default() {
+        rows.extend(directed_yield::rows(&read(&directory.join("yields.json"))?));
     }
     for directory in cases(out, "soak")?.unwrap_or_default() {
         let dmesg = fs::read_to_string(raw.join("dmesg")).context("reading the kernel's log")?;

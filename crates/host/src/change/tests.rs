@@ -60,6 +60,7 @@ fn record(asked: &Asked, sequence: u64, parent: Option<CapsuleName>) -> CapsuleR
         vms: Vec::new(),
         threads: Vec::new(),
         netdevs: Vec::new(),
+        claims: Vec::new(),
         launcher: None,
         run: None,
         suspended: false,

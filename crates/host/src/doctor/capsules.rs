@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Capsules on record whose guarantee is broken, and groups of ours that nobody has on record.
 
-use evenkeel_model::{CapsuleName, Span};
+use evenkeel_model::{CapsuleName, EnforcerKind, Span};
 
 use super::Finding;
 use crate::view::{CapsuleStatus, CapsuleSummary};
@@ -18,6 +18,14 @@ pub(super) fn check() -> Vec<Finding> {
         Ok(capsules) => judge(&capsules),
         Err(error) => vec![Finding::unseen(ID, "the record of capsules", &error)],
     }
+}
+
+/// The guarantee that capsules on record have, if there are any.
+pub(super) fn in_use() -> Option<EnforcerKind> {
+    let host = Host::open(HostOptions::default()).ok()?;
+    let state = host.load().ok()?;
+    let kinds = [EnforcerKind::Rtgroup, EnforcerKind::Scx];
+    kinds.into_iter().find(|kind| state.capsules.values().any(|record| record.enforcer == *kind))
 }
 
 /// A capsule, and what breaks its guarantee now, in words.
@@ -145,7 +153,7 @@ fn judge_violations(name: &CapsuleName, violations: &[String]) -> Option<Finding
 #[cfg(test)]
 mod tests {
     use evenkeel_kernel::Pid;
-    use evenkeel_model::{CpuSet, EnforcerKind, NetworkContextKind};
+    use evenkeel_model::{CpuSet, NetworkContextKind};
 
     use super::*;
     use crate::RunView;

@@ -6,6 +6,7 @@ use evenkeel_sched::ScxError;
 use evenkeel_sched::scx::running::{self, Running};
 use serde::Serialize;
 
+use super::Finding;
 use super::rt_ceiling::RtBudget;
 use super::rt_groups::Layout;
 
@@ -29,6 +30,33 @@ pub(super) fn summarise(
     tick: Option<Span>,
 ) -> Vec<Guarantee> {
     vec![scx(&running::look()), rtgroup(layout, budget, tick), quota(layout)]
+}
+
+/// What `--enforcer auto` comes to here, and why. Capsules that there are decide: real-time groups run
+/// before everything in sched_ext, so that a mixture serves neither well.
+pub(super) fn choice(guarantees: &[Guarantee], in_use: Option<EnforcerKind>) -> Finding {
+    const ID: &str = "enforcer-choice";
+    if let Some(kind) = in_use {
+        let why = "Capsules of it exist, and a mixture of enforcers would serve neither well.";
+        return Finding::info(ID, format!("--enforcer auto takes {kind}"), why);
+    }
+    let refused = |guarantee: &&Guarantee| guarantee.hard && !guarantee.available;
+    let why: Vec<String> = guarantees
+        .iter()
+        .take_while(|guarantee| !(guarantee.hard && guarantee.available))
+        .filter(refused)
+        .map(|guarantee| format!("no {}: {}", guarantee.enforcer, guarantee.says))
+        .collect();
+    match guarantees.iter().find(|guarantee| guarantee.hard && guarantee.available) {
+        Some(best) if why.is_empty() => {
+            Finding::ok(ID, format!("--enforcer auto takes {}", best.enforcer))
+        }
+        Some(best) => {
+            Finding::info(ID, format!("--enforcer auto takes {}", best.enforcer), why.join("; "))
+        }
+        None => Finding::info(ID, "--enforcer auto is refused", why.join("; "))
+            .with_fix("--enforcer quota is a cap without a guarantee, by name only"),
+    }
 }
 
 fn scx(found: &Result<Running, ScxError>) -> Guarantee {
@@ -78,5 +106,36 @@ fn quota(layout: &Layout) -> Guarantee {
         available: layout.quota.is_some(),
         hard: false,
         says,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_is_explained() {
+        let one = |enforcer, available, hard| Guarantee {
+            enforcer,
+            available,
+            hard,
+            says: format!("{enforcer} says"),
+        };
+        let host = |scx, rtgroup| {
+            [
+                one(EnforcerKind::Scx, scx, true),
+                one(EnforcerKind::Rtgroup, rtgroup, true),
+                one(EnforcerKind::Quota, true, false),
+            ]
+        };
+        assert!(choice(&host(true, true), None).what.ends_with("takes scx"));
+        let second = choice(&host(false, true), None);
+        assert!(second.what.ends_with("takes rtgroup"), "{}", second.what);
+        assert_eq!(second.why, "no scx: scx says");
+        let none = choice(&host(false, false), None);
+        assert!(none.what.ends_with("is refused"), "{}", none.what);
+        assert_eq!(none.why, "no scx: scx says; no rtgroup: rtgroup says");
+        let used = choice(&host(true, true), Some(EnforcerKind::Rtgroup));
+        assert!(used.what.ends_with("takes rtgroup"), "{}", used.what);
     }
 }

@@ -105,5 +105,6 @@ pub fn examine(window: Span) -> DoctorReport {
     findings.extend(swap::check());
 
     let guarantees = guarantee::summarise(&layout, rt_budget.as_ref(), host.tick_ns);
+    findings.push(guarantee::choice(&guarantees, capsules::in_use()));
     DoctorReport { host, guarantees, rt_budget, findings }
 }

@@ -88,6 +88,14 @@ impl Cgroup {
         self.path.is_dir()
     }
 
+    /// The kernel's number for it, which no later group of the same path has: on 64-bit machines
+    /// the inode number of its directory (`kernfs_node.id`).
+    pub fn number(&self) -> Result<u64, CgroupError> {
+        let metadata = fs::metadata(&self.path)
+            .map_err(|error| CgroupError::of_directory(&self.path, "look at", error))?;
+        Ok(std::os::unix::fs::MetadataExt::ino(&metadata))
+    }
+
     /// Creates it; an error if it exists.
     pub fn create(&self) -> Result<(), CgroupError> {
         fs::create_dir(&self.path).map_err(|source| match source.kind() {

@@ -237,7 +237,7 @@ static __always_inline void refresh_weight(struct task_struct *p, struct task *t
 	group = scx_bpf_task_cgroup(p);
 	if (!group)
 		return;
-	place_by_group(group, task);
+	place_by_group(group, task, false);
 	bpf_cgroup_release(group);
 }
 

@@ -206,10 +206,10 @@ struct ek_claim {
 	u32 level;
 };
 
-/* Written by user space alone. */
+/* Written by user space alone. The build is that of whoever was loaded last. */
 struct ek_switches {
 	u32 tracing;
-	u32 claims;
+	u32 build;
 	u32 left_out;
 	u32 unused;
 };

@@ -25,11 +25,12 @@ static __always_inline u64 group_number(struct cgroup *group, u32 level)
 	return number;
 }
 
-/* The nearest claim, and the product of the weights on the way up. */
-static __noinline int place_by_group(struct cgroup *group, struct task *task)
+/* The nearest claim, and the product of the weights on the way up. Who was put into a capsule by its own
+ * name stays there; `moved` into a group that the same capsule has claimed, it gets that group's level:
+ * the VM's manager says by it what the thread does. */
+static __noinline int place_by_group(struct cgroup *group, struct task *task, bool moved)
 {
-	struct ek_switches *on = switched();
-	bool claimed = !on || !on->claims, explicit = task->capsule && !task->by_group;
+	bool claimed = false, explicit = task->capsule && !task->by_group;
 	struct bpf_iter_num it;
 	u64 weight = 100;
 	int *back, level = group->level;
@@ -46,14 +47,18 @@ static __noinline int place_by_group(struct cgroup *group, struct task *task)
 		u32 *own = bpf_map_lookup_elem(&weights, &number);
 		if (own)
 			weight = weight * *own / 100;
-		if (claimed || explicit)
+		if (claimed)
 			continue;
 		struct ek_claim *claim = bpf_map_lookup_elem(&claims, &number);
-		if (claim) {
-			task->capsule = claim->capsule;
-			task->level = claim->level;
+		if (!claim)
+			continue;
+		claimed = true;
+		if (!explicit) {
+			task->capsule = claim->capsule & EK_MASK;
+			task->level = claim->level & (EK_LEVELS - 1);
 			task->by_group = 1;
-			claimed = true;
+		} else if (moved && claim->capsule == task->capsule) {
+			task->level = claim->level & (EK_LEVELS - 1);
 		}
 	}
 	bpf_iter_num_destroy(&it);
@@ -87,7 +92,7 @@ int ek_init_task(u64 *ctx)
 			task->by_group = 0;
 		}
 	}
-	place_by_group(args->cgroup, task);
+	place_by_group(args->cgroup, task, false);
 	return 0;
 }
 
@@ -99,7 +104,7 @@ void ek_cgroup_move(u64 *ctx)
 	struct task *task = task_of(p);
 
 	if (task)
-		place_by_group(to, task);
+		place_by_group(to, task, true);
 }
 
 static __always_inline void set_group_weight(struct cgroup *group, u32 weight)
@@ -130,8 +135,9 @@ void ek_cgroup_exit(u64 *ctx)
 	struct cgroup *group = (void *)ctx[0];
 	u64 number = group->kn->id;
 
+	/* Told of every group when the scheduler leaves: claims stay for the next one. The number of a group
+	 * that has gone is never given again, and a capsule that goes takes its claims along. */
 	bpf_map_delete_elem(&weights, &number);
-	bpf_map_delete_elem(&claims, &number);
 }
 
 SEC("struct_ops/ek_cgroup_set_weight")

@@ -229,19 +229,41 @@ impl Loaded {
         }))
     }
 
-    /// Claims the subtree of a cgroup for a slot, or (`None`) gives the claim up.
+    /// Claims the subtree of a cgroup for a slot, or (`None`) gives the claim up. Decides about whoever
+    /// comes from now on; who is there already has to be placed.
     pub fn claim(&self, group: u64, slot: Option<(Slot, u32)>) -> Result<(), ScxError> {
         let key = group.to_ne_bytes();
         match slot {
             Some((capsule, level)) => self
                 .claims
                 .update(&key, raw::bytes(&EkClaim { capsule, level }), MapFlags::ANY)
-                .map_err(map_error("claim a cgroup"))?,
-            // It may have gone with its cgroup.
-            None => drop(self.claims.delete(&key)),
+                .map_err(map_error("claim a cgroup")),
+            None => {
+                // It may have gone with its cgroup.
+                let _ = self.claims.delete(&key);
+                Ok(())
+            }
         }
-        let any = self.claims.keys().next().is_some();
-        self.switch(|switches| switches.claims = u32::from(any))
+    }
+
+    /// Whose the subtree of a cgroup is: slot and level.
+    pub fn claimed(&self, group: u64) -> Result<Option<(Slot, u32)>, ScxError> {
+        let bytes = self.claims.lookup(&group.to_ne_bytes(), MapFlags::ANY);
+        let bytes = bytes.map_err(map_error("look up a claim"))?;
+        let claim: Option<EkClaim> = bytes.as_deref().and_then(raw::value);
+        Ok(claim.map(|claim| (claim.capsule, claim.level)))
+    }
+
+    /// Gives up every claim of a slot, whoever made it.
+    pub fn unclaim_all(&self, slot: Slot) -> Result<(), ScxError> {
+        let keys: Vec<Vec<u8>> = self.claims.keys().collect();
+        for key in keys {
+            let Ok(group) = <[u8; 8]>::try_from(key).map(u64::from_ne_bytes) else { continue };
+            if self.claimed(group)?.is_some_and(|(owner, _)| owner == slot) {
+                self.claim(group, None)?;
+            }
+        }
+        Ok(())
     }
 
     /// Switches the decision log.
@@ -253,6 +275,16 @@ impl Loaded {
     /// takes up all others. Only those that it was loaded for ([`super::running::load_without`]).
     pub fn leave_out(&self, remedies: u32) -> Result<(), ScxError> {
         self.switch(|switches| switches.left_out = remedies)
+    }
+
+    /// The build of the scheduler that was loaded last.
+    pub fn build(&self) -> Result<u32, ScxError> {
+        let switches: EkSwitches = self.read(&self.switches, 0, "read the switches")?;
+        Ok(switches.build)
+    }
+
+    pub(super) fn set_build(&self, build: u32) -> Result<(), ScxError> {
+        self.switch(|switches| switches.build = build)
     }
 
     fn switch(&self, set: impl FnOnce(&mut EkSwitches)) -> Result<(), ScxError> {

@@ -4,7 +4,9 @@
 //! A thread belongs to a capsule because the scheduler says so, and what it starts inherits that at
 //! the fork. Its process is also moved into a group `evenkeel-NAME` of the fair class's quota, where
 //! the host has one: as long as the scheduler runs, that group's cap and weight mean nothing; should
-//! it leave, they are what remains of the reservation.
+//! it leave, they are what remains of the reservation, and who is born meanwhile is found there when
+//! it comes back. Who is in a subtree of groups that the capsule has claimed stays there
+//! (`subtree.rs`), and its cap and weight are the subtree's.
 
 use std::path::PathBuf;
 
@@ -22,54 +24,63 @@ use super::object::Loaded;
 use super::running::{self, Running};
 use crate::enforcer::Enforcer;
 use crate::rtgroup::neutral;
-use crate::{EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, Supply};
+use crate::{Claim, EnforcerError, Found, Placement, QuotaEnforcer, Rtgroup, Supply};
 
 /// The backend on sched_ext.
 #[derive(Clone, Debug)]
 pub struct ScxEnforcer {
     /// What remains when the scheduler leaves; hosts without the `cpu` controller have nothing.
-    fallback: Option<QuotaEnforcer>,
+    pub(super) fallback: Option<QuotaEnforcer>,
     /// Real-time groups run before everything in sched_ext.
     above: Option<Rtgroup>,
+    /// The version 2 hierarchy, where the `cpu` controller is in it: the scheduler sees its groups.
+    pub(super) groups: Option<PathBuf>,
 }
 
 impl ScxEnforcer {
     /// The backend of this host; an error says what the host lacks, or who is in the way. Loads
-    /// nothing.
+    /// nothing. Where somebody else's scheduler has come while ours was away, what ours knows can
+    /// still be read and taken back.
     pub fn of_host(mounts: &CgroupMounts) -> Result<ScxEnforcer, EnforcerError> {
         match running::look()? {
             Running::Impossible(why) => {
                 Err(EnforcerError::Unavailable { kind: EnforcerKind::Scx, why })
             }
-            Running::Foreign(name) => Err(ScxError::Foreign(name).into()),
-            Running::Nothing | Running::Ours => {
-                let fallback = QuotaEnforcer::of_host(mounts).ok();
-                Ok(ScxEnforcer { fallback, above: Rtgroup::of_host(mounts).ok() })
-            }
+            Running::Foreign(name) if !holds_capsules()? => Err(ScxError::Foreign(name).into()),
+            Running::Foreign(_) | Running::Nothing | Running::Ours => Ok(ScxEnforcer {
+                fallback: QuotaEnforcer::beneath(mounts).ok(),
+                above: Rtgroup::of_host(mounts).ok(),
+                groups: mounts.v2.clone().filter(|_| mounts.v2_cpu),
+            }),
         }
     }
 
-    /// The scheduler that runs; `None` where none does, which then holds no capsule.
-    fn loaded(&self) -> Result<Option<Loaded>, EnforcerError> {
-        Ok(running::find()?)
+    /// What the scheduler knows, running or not; `None` where none has been here.
+    pub(super) fn known(&self) -> Result<Option<Loaded>, EnforcerError> {
+        Ok(running::known()?)
     }
 
     fn needed(&self) -> Result<Loaded, EnforcerError> {
         let gone = || ScxError::NotLoaded(running::why_not().unwrap_or_default());
-        Ok(self.loaded()?.ok_or_else(gone)?)
+        Ok(self.known()?.ok_or_else(gone)?)
     }
 
-    fn slot(&self, loaded: &Loaded, name: &CapsuleName) -> Result<u32, EnforcerError> {
+    pub(super) fn slot(&self, loaded: &Loaded, name: &CapsuleName) -> Result<u32, EnforcerError> {
         Ok(loaded.slot(name)?.ok_or_else(|| ScxError::NoCapsule(name.clone()))?)
     }
 
-    /// Puts the thread's process where the fallback would hold it. The kernel does not let all of
-    /// its own threads into a group, nor anything into one that is being removed: then there is no
-    /// fallback for that thread, and the scheduler holds it all the same.
+    /// Puts the thread's process where the fallback would hold it, unless it is in a subtree that the
+    /// capsule has: there it stays. The kernel does not let all of its own threads into a group, nor
+    /// anything into one that is being removed: then there is no fallback for that thread, and the
+    /// scheduler holds it all the same. This program stays outside: one of its threads may be inside
+    /// to start something, and in version 2 the whole process would go.
     fn enter_fallback(&self, name: &CapsuleName, tid: Tid) {
-        if let Some(fallback) = &self.fallback {
-            let _ = fallback.enter(name, tid);
+        let Some(fallback) = &self.fallback else { return };
+        let is_ours = process::process_of(tid).is_ok_and(|pid| pid.0 == std::process::id());
+        if is_ours || self.is_claimed(name, tid).unwrap_or(false) {
+            return;
         }
+        let _ = fallback.enter(name, tid);
     }
 
     fn place(&self, name: &CapsuleName, tid: Tid, role: Role) -> Result<(), EnforcerError> {
@@ -77,6 +88,29 @@ impl ScxEnforcer {
         let slot = self.slot(&loaded, name)?;
         Ok(loaded.place(tid, Place { slot, level: level(role), by_group: false })?)
     }
+}
+
+/// Whether the scheduler, running or not, has any capsule.
+fn holds_capsules() -> Result<bool, ScxError> {
+    running::known()?.map_or(Ok(false), |known| Ok(!known.capsules()?.is_empty()))
+}
+
+/// Where a thread of no capsule is.
+pub(super) const OUTSIDE: Place = Place { slot: 0, level: 0, by_group: false };
+
+/// Words about a scheduler that has left; `None` where it runs.
+fn away() -> Result<Option<String>, ScxError> {
+    let stands_in = "a cap and a weight stand in for the reservations (cpu.max, cpu.weight)";
+    Ok(match running::look()? {
+        Running::Ours => None,
+        Running::Foreign(name) => {
+            Some(format!("the scheduler '{name}' runs in place of ours: {stands_in}"))
+        }
+        Running::Impossible(_) | Running::Nothing => {
+            let why = running::why_not().map_or(String::new(), |why| format!(", {why}"));
+            Some(format!("the scheduler is not loaded{why}: {stands_in}"))
+        }
+    })
 }
 
 /// Limits of the kernel's quotas (kernel/sched/core.c, `min_cfs_quota_period`).
@@ -100,8 +134,13 @@ fn as_quota(own: Reservation) -> Reservation {
 }
 
 /// The level of a role: the most urgent is 0 in the scheduler, and last in [`Role`].
-fn level(role: Role) -> u32 {
+pub(super) fn level(role: Role) -> u32 {
     u32::from(Role::COUNT - 1 - role.level())
+}
+
+/// The role of a level.
+fn role_of(level: u32) -> Role {
+    Role::ALL.into_iter().find(|role| self::level(*role) == level).unwrap_or(Role::Vmm)
 }
 
 impl Enforcer for ScxEnforcer {
@@ -129,14 +168,15 @@ impl Enforcer for ScxEnforcer {
         if let Some(fallback) = &self.fallback {
             fallback.create(name, own.map(as_quota), cpus)?;
         }
-        match loaded.create(name, own, cpus) {
-            Ok(_) => Ok(()),
+        let made = loaded.create(name, own, cpus).map_err(EnforcerError::from);
+        match made.and_then(|slot| self.claim_fallback(&loaded, name, slot)) {
+            Ok(()) => Ok(()),
             Err(error) => {
                 if let Some(fallback) = &self.fallback {
                     // The refusal is the error to report; the empty group just made goes again.
                     let _ = fallback.remove(name);
                 }
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -164,19 +204,22 @@ impl Enforcer for ScxEnforcer {
         own: Option<Reservation>,
         cpus: &CpuSet,
     ) -> Result<Option<String>, EnforcerError> {
-        let Some(loaded) = self.loaded()? else {
-            return Ok(running::why_not().map(|why| format!("the scheduler is not loaded: {why}")));
-        };
+        if let Some(away) = away()? {
+            return Ok(Some(away));
+        }
+        let loaded = self.needed()?;
         let slot = self.slot(&loaded, name)?;
         Ok(loaded.difference(slot, own, cpus)?)
     }
 
     fn remove(&self, name: &CapsuleName) -> Result<(), EnforcerError> {
-        if let Some(loaded) = self.loaded()?
+        if let Some(loaded) = self.known()?
             && let Some(slot) = loaded.slot(name)?
         {
+            // Nobody comes in any more; a claim that stayed would belong to the slot's next capsule.
+            loaded.unclaim_all(slot)?;
             for tid in self.members(name)? {
-                match loaded.place(tid, Place { slot: 0, level: 0, by_group: false }) {
+                match loaded.place(tid, OUTSIDE) {
                     Ok(()) | Err(ScxError::NoThread(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -187,7 +230,7 @@ impl Enforcer for ScxEnforcer {
     }
 
     fn exists(&self, name: &CapsuleName) -> bool {
-        matches!(self.loaded(), Ok(Some(loaded)) if matches!(loaded.slot(name), Ok(Some(_))))
+        matches!(self.known(), Ok(Some(known)) if matches!(known.slot(name), Ok(Some(_))))
     }
 
     fn path(&self, name: &CapsuleName) -> PathBuf {
@@ -198,7 +241,7 @@ impl Enforcer for ScxEnforcer {
     }
 
     fn groups(&self) -> Result<Vec<CapsuleName>, EnforcerError> {
-        let Some(loaded) = self.loaded()? else { return Ok(Vec::new()) };
+        let Some(loaded) = self.known()? else { return Ok(Vec::new()) };
         Ok(loaded.capsules()?.values().filter_map(name_of).collect())
     }
 
@@ -209,7 +252,7 @@ impl Enforcer for ScxEnforcer {
     }
 
     fn capsule_of(&self, tid: Tid) -> Result<Option<CapsuleName>, EnforcerError> {
-        let Some(loaded) = self.loaded()? else { return Ok(None) };
+        let Some(loaded) = self.known()? else { return Ok(None) };
         let Some(place) = loaded.query(tid)? else { return Ok(None) };
         Ok(loaded.capsule(place.slot)?.as_ref().and_then(name_of))
     }
@@ -295,10 +338,14 @@ impl Enforcer for ScxEnforcer {
     }
 
     fn restore(&self, tid: Tid, found: &Found) -> Result<Vec<String>, EnforcerError> {
-        if let Some(loaded) = self.loaded()? {
-            loaded.place(tid, Place { slot: 0, level: 0, by_group: false })?;
+        if let Some(loaded) = self.known()? {
+            loaded.place(tid, OUTSIDE)?;
         }
         match &self.fallback {
+            // Who is in no group of ours was not moved, and stays where its manager has put it since.
+            Some(fallback) if fallback.capsule_of(tid)?.is_none() => {
+                fallback.restore_in_place(tid, found)
+            }
             Some(fallback) => fallback.restore(tid, found),
             None => {
                 sched::set_affinity(tid, &found.affinity)?;
@@ -306,6 +353,53 @@ impl Enforcer for ScxEnforcer {
                 Ok(Vec::new())
             }
         }
+    }
+
+    fn settle(&self, name: &CapsuleName, child: Tid) {
+        self.enter_fallback(name, child);
+    }
+
+    fn takes_subtrees(&self) -> bool {
+        self.groups.is_some()
+    }
+
+    fn claim(
+        &self,
+        name: &CapsuleName,
+        claim: &Claim,
+        own: Option<Reservation>,
+        cpus: &CpuSet,
+    ) -> Result<(), EnforcerError> {
+        self.take_subtree(name, claim, own.map(as_quota), cpus)
+    }
+
+    fn unclaim(&self, claim: &Claim) -> Result<Vec<String>, EnforcerError> {
+        self.leave_subtree(claim)
+    }
+
+    fn claim_discrepancy(
+        &self,
+        name: &CapsuleName,
+        claim: &Claim,
+    ) -> Result<Option<String>, EnforcerError> {
+        self.subtree_discrepancy(name, claim)
+    }
+
+    fn role_by_group(&self, tid: Tid) -> Result<Option<Role>, EnforcerError> {
+        let place = self.known()?.map(|known| known.query(tid)).transpose()?.flatten();
+        Ok(place.filter(|place| place.by_group).map(|place| role_of(place.level)))
+    }
+
+    fn revive(&self) -> Result<Option<String>, EnforcerError> {
+        if running::is_of_another_build()? {
+            running::replace()?;
+            return Ok(Some("the scheduler of another build has been replaced".to_owned()));
+        }
+        let Some(away) = away()?.filter(|_| holds_capsules().unwrap_or(true)) else {
+            return Ok(None);
+        };
+        running::load()?;
+        Ok(Some(format!("{away}; it has been loaded again")))
     }
 
     fn neutral(&self, cpus: CpuSet) -> Found {

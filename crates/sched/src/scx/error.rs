@@ -21,10 +21,13 @@ pub enum ScxError {
     Foreign(String),
     /// The scheduler of another version of Evenkeel runs, whose maps we do not understand.
     #[error(
-        "an Evenkeel scheduler of another layout is loaded (its maps are under {0}): release its \
-         capsules with the version that made them, or restart the host"
+        "an Evenkeel scheduler of another layout is loaded (there is nothing under {0}): the next \
+         change to a capsule puts this version's in its place, and makes the capsules on record again"
     )]
     OtherLayout(PathBuf),
+    /// A scheduler of ours that was to leave is still there.
+    #[error("the scheduler that was to be replaced does not leave")]
+    DoesNotLeave,
     /// The file system of BPF objects cannot be used.
     #[error("{path}: {source}")]
     Bpffs {

@@ -10,9 +10,10 @@ mod log;
 mod object;
 mod raw;
 pub mod running;
+mod subtree;
 
 pub use control::{PERIOD_MAX, Place, Slot, monotonic_ns, name_of};
 pub use enforcer::{ScxEnforcer, escapes};
 pub use error::ScxError;
 pub use log::{Log, LogEvent, LogRecord, RECORDS_MAX};
-pub use object::{Loaded, Pins};
+pub use object::{Loaded, Pins, Stranger};

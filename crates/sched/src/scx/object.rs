@@ -10,7 +10,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use libbpf_rs::{Link, MapCore, MapHandle, ObjectBuilder, OpenObject, Program};
+use libbpf_rs::{Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject, Program};
 
 use super::error::ScxError;
 use super::intf::{self, EkSettings};
@@ -34,6 +34,13 @@ const PER_CPU: [&str; 3] = ["cpus", "exhaust_timers", "replenish_timers"];
 
 /// The name of our operations under /sys/kernel/sched_ext/root/ops; the kernel may append to it.
 pub const OPS: &str = "evenkeel";
+
+/// A number for this program's scheduler, another one for every build of it: FNV-1a, in 32 bits.
+pub(super) fn build() -> u32 {
+    OBJECT
+        .iter()
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
 
 /// Where the objects of one scheduler are pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,56 +103,26 @@ fn load_error(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> ScxError 
 }
 
 impl Loaded {
-    /// Loads the scheduler and leaves it pinned.
-    pub fn load(pins: &Pins, settings: &EkSettings) -> Result<Loaded, ScxError> {
+    /// Loads the scheduler and leaves it pinned. What has to be done between its verification and its
+    /// coming into force is `clear`'s.
+    pub fn load(
+        pins: &Pins,
+        settings: &EkSettings,
+        clear: impl FnOnce() -> Result<(), ScxError>,
+    ) -> Result<Loaded, ScxError> {
         fs::create_dir_all(&pins.directory)
             .map_err(|source| ScxError::Bpffs { path: pins.directory.clone(), source })?;
         let mut object = ObjectBuilder::default()
             .open_memory(OBJECT)
             .map_err(load_error("reading the object"))?;
-        prepare(&mut object, pins, settings)?;
+        prepare(&mut object, Some(pins), settings)?;
         let mut object = object.load().map_err(load_error("verifying it"))?;
-        for mut map in object.maps_mut() {
-            let name = map.name().to_string_lossy().into_owned();
-            let path = pins.at(&name);
-            if TIMERS.contains(&name.as_str()) {
-                let _ = fs::remove_file(&path);
-            }
-            let pinned = KEPT.contains(&name.as_str()) || TIMERS.contains(&name.as_str());
-            if pinned && !path.exists() {
-                map.pin(&path).map_err(load_error("pinning a map"))?;
-            }
-        }
-        for mut program in object.progs_mut() {
-            let name = program.name().to_string_lossy().into_owned();
-            if CALLED.contains(&name.as_str()) {
-                let path = pins.at(&name);
-                let _ = fs::remove_file(&path);
-                program.pin(&path).map_err(load_error("pinning a program"))?;
-            }
-        }
-        let switches = object
-            .progs_mut()
-            .find(|program| program.name() == SWITCH)
-            .expect("the object has the program that is told of switches");
-        let _ = fs::remove_file(pins.switch());
-        let mut switches =
-            switches.attach_trace().map_err(load_error("attaching it to switches"))?;
-        switches.pin(pins.switch()).map_err(load_error("pinning its link to switches"))?;
-        let _ = fs::remove_file(pins.link());
-        let mut link: Link = object
-            .maps_mut()
-            .find(|map| map.name() == OPS)
-            .expect("the object has our operations")
-            .attach_struct_ops()
-            .map_err(load_error("attaching it"))?;
-        if settings.unsafe_without & intf::EK_WITHOUT_PIN == 0 {
-            link.pin(pins.link()).map_err(load_error("pinning its link"))?;
-        } else {
-            // Ends with this process.
-            Box::leak(Box::new(link));
-        }
-        Loaded::find(pins)
+        clear()?;
+        pin(&mut object, pins)?;
+        attach(&mut object, pins, settings)?;
+        let loaded = Loaded::find(pins)?;
+        loaded.set_build(build())?;
+        Ok(loaded)
     }
 
     /// Opens what is pinned.
@@ -171,8 +148,94 @@ impl Loaded {
     }
 }
 
+/// A scheduler that is not ours, for tests that want to meet one: our own under another name, pinned
+/// nowhere. It leaves when this is dropped.
+#[derive(Debug)]
+pub struct Stranger {
+    _link: Link,
+}
+
+impl Stranger {
+    /// Its name, of as many letters as ours.
+    pub const NAME: &str = "stranger";
+
+    pub(super) fn load(settings: &EkSettings) -> Result<Stranger, ScxError> {
+        let mut renamed = OBJECT.to_vec();
+        let (ours, theirs) = (format!("{OPS}\0"), format!("{}\0", Stranger::NAME));
+        let is_ours = |at: &usize| OBJECT[*at..].starts_with(ours.as_bytes());
+        for at in (0..OBJECT.len()).filter(is_ours) {
+            renamed[at..at + ours.len()].copy_from_slice(theirs.as_bytes());
+        }
+        let mut object = ObjectBuilder::default()
+            .open_memory(&renamed)
+            .map_err(load_error("reading the object"))?;
+        prepare(&mut object, None, settings)?;
+        let mut object = object.load().map_err(load_error("verifying it"))?;
+        let mut maps = object.maps_mut();
+        let operations = maps.find(|map| map.name() == Stranger::NAME);
+        let link = operations
+            .expect("the object has its operations")
+            .attach_struct_ops()
+            .map_err(load_error("attaching it"))?;
+        Ok(Stranger { _link: link })
+    }
+}
+
+/// Pins maps, and the programs that are called.
+fn pin(object: &mut Object, pins: &Pins) -> Result<(), ScxError> {
+    for mut map in object.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        let path = pins.at(&name);
+        if TIMERS.contains(&name.as_str()) {
+            let _ = fs::remove_file(&path);
+        }
+        let pinned = KEPT.contains(&name.as_str()) || TIMERS.contains(&name.as_str());
+        if pinned && !path.exists() {
+            map.pin(&path).map_err(load_error("pinning a map"))?;
+        }
+    }
+    for mut program in object.progs_mut() {
+        let name = program.name().to_string_lossy().into_owned();
+        if CALLED.contains(&name.as_str()) {
+            let path = pins.at(&name);
+            let _ = fs::remove_file(&path);
+            program.pin(&path).map_err(load_error("pinning a program"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the kernel call it: at each switch first, so that no time goes uncharged, then as its scheduler.
+fn attach(object: &mut Object, pins: &Pins, settings: &EkSettings) -> Result<(), ScxError> {
+    let switches = object
+        .progs_mut()
+        .find(|program| program.name() == SWITCH)
+        .expect("the object has the program that is told of switches");
+    let _ = fs::remove_file(pins.switch());
+    let mut switches = switches.attach_trace().map_err(load_error("attaching it to switches"))?;
+    switches.pin(pins.switch()).map_err(load_error("pinning its link to switches"))?;
+    let _ = fs::remove_file(pins.link());
+    let mut link: Link = object
+        .maps_mut()
+        .find(|map| map.name() == OPS)
+        .expect("the object has our operations")
+        .attach_struct_ops()
+        .map_err(load_error("attaching it"))?;
+    if settings.unsafe_without & intf::EK_WITHOUT_PIN == 0 {
+        link.pin(pins.link()).map_err(load_error("pinning its link"))?;
+    } else {
+        // Ends with this process.
+        Box::leak(Box::new(link));
+    }
+    Ok(())
+}
+
 /// Sizes, settings, and the maps of the scheduler before.
-fn prepare(object: &mut OpenObject, pins: &Pins, settings: &EkSettings) -> Result<(), ScxError> {
+fn prepare(
+    object: &mut OpenObject,
+    pins: Option<&Pins>,
+    settings: &EkSettings,
+) -> Result<(), ScxError> {
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if name.ends_with("rodata.settings") {
@@ -181,8 +244,9 @@ fn prepare(object: &mut OpenObject, pins: &Pins, settings: &EkSettings) -> Resul
         if PER_CPU.contains(&name.as_str()) {
             map.set_max_entries(settings.cpus).map_err(load_error("sizing a map"))?;
         }
-        if KEPT.contains(&name.as_str()) && pins.at(&name).exists() {
-            map.reuse_pinned_map(pins.at(&name)).map_err(load_error("taking over a map"))?;
+        let pin = pins.map(|pins| pins.at(&name)).filter(|pin| pin.exists());
+        if let Some(pin) = pin.filter(|_| KEPT.contains(&name.as_str())) {
+            map.reuse_pinned_map(pin).map_err(load_error("taking over a map"))?;
         }
         if name == OPS
             && let Some(operations) = map.initial_value_mut()

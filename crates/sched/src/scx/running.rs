@@ -4,11 +4,15 @@
 //! ```text
 //!   nothing runs, no pins    load
 //!   ours runs                use what is pinned, whoever loaded it
-//!   nothing runs, pins       it left (an error, SysRq-S, a newer version): load again, with its maps
+//!   nothing runs, pins       it left (an error, SysRq-S): load again, with its maps
+//!   ours of another build    load, then put in its place, with its maps
+//!   ours of another layout   the same without its maps: the record of the host has to fill them
 //!   another one runs         refuse, politely
 //! ```
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use evenkeel_kernel::cpu;
 use evenkeel_kernel::features::{self, SchedExt};
@@ -16,7 +20,7 @@ use evenkeel_model::Span;
 
 use super::error::ScxError;
 use super::intf::{self, EkSettings};
-use super::object::{Loaded, OPS, Pins};
+use super::object::{self, Loaded, OPS, Pins, Stranger};
 
 /// A variable that names another directory of bpffs, for tests.
 pub const PINS_VARIABLE: &str = "EVENKEEL_BPFFS_DIR";
@@ -70,14 +74,19 @@ pub fn find() -> Result<Option<Loaded>, ScxError> {
     }
 }
 
-/// The scheduler, loaded now if need be.
+/// What ours knows, whether it runs or has left: its maps outlive it.
+pub fn known() -> Result<Option<Loaded>, ScxError> {
+    pins().exist().then(|| Loaded::find(&pins())).transpose()
+}
+
+/// The scheduler, loaded now if need be, in the place of one of ours of another layout if that runs.
 pub fn load() -> Result<Loaded, ScxError> {
     match look()? {
         Running::Impossible(why) => Err(ScxError::Unavailable(why)),
         Running::Foreign(name) => Err(ScxError::Foreign(name)),
         Running::Ours if pins().exist() => Loaded::find(&pins()),
-        Running::Ours => Err(ScxError::OtherLayout(pins().directory().to_owned())),
-        Running::Nothing => Loaded::load(&pins(), &settings(0)?),
+        Running::Ours => Loaded::load(&pins(), &settings(0)?, retire),
+        Running::Nothing => Loaded::load(&pins(), &settings(0)?, || Ok(())),
     }
 }
 
@@ -87,7 +96,7 @@ pub fn load() -> Result<Loaded, ScxError> {
 pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
     match look()? {
         Running::Nothing => {
-            let loaded = Loaded::load(&pins(), &settings(remedies)?)?;
+            let loaded = Loaded::load(&pins(), &settings(remedies)?, || Ok(()))?;
             loaded.leave_out(remedies)?;
             Ok(loaded)
         }
@@ -97,16 +106,77 @@ pub fn load_without(remedies: u32) -> Result<Loaded, ScxError> {
     }
 }
 
-/// Takes the scheduler out of the kernel; its maps stay, so that [`load`] goes on where it was.
-pub fn unload() -> Result<(), ScxError> {
-    for link in [pins().link(), pins().switch()] {
-        match fs::remove_file(&link) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(ScxError::Bpffs { path: link, source }),
+/// Puts this program's scheduler in the place of the one of ours that runs. The kernel has verified
+/// it before the old one leaves, so that what stands in for the reservations (a cap and a weight) does
+/// so for the change of hands alone. Maps of the same layout are taken over.
+pub fn replace() -> Result<Loaded, ScxError> {
+    match look()? {
+        Running::Ours => Loaded::load(&pins(), &settings(0)?, retire),
+        _ => load(),
+    }
+}
+
+/// Loads a scheduler that is not ours, for tests that want to meet one.
+pub fn load_stranger() -> Result<Stranger, ScxError> {
+    Stranger::load(&settings(0)?)
+}
+
+/// Whether the scheduler that runs is ours and of another build than this program's.
+pub fn is_of_another_build() -> Result<bool, ScxError> {
+    match look()? {
+        Running::Ours if pins().exist() => Ok(Loaded::find(&pins())?.build()? != object::build()),
+        Running::Ours => Ok(true),
+        Running::Impossible(_) | Running::Nothing | Running::Foreign(_) => Ok(false),
+    }
+}
+
+/// Longest wait for a scheduler to leave: it takes every thread of the host back to the fair class,
+/// some milliseconds; much more where the host is an emulated machine.
+const RETIRE_MAX: Duration = Duration::from_secs(20);
+/// How often we look meanwhile: the reservations are not in force.
+const RETIRE_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Takes any scheduler of ours out of the kernel, of whatever layout, and waits until it has left.
+fn retire() -> Result<(), ScxError> {
+    unload()?;
+    for pins in others() {
+        remove(&pins.link())?;
+        remove(&pins.switch())?;
+    }
+    let deadline = Instant::now() + RETIRE_MAX;
+    while look()? == Running::Ours {
+        if Instant::now() > deadline {
+            return Err(ScxError::DoesNotLeave);
         }
+        std::thread::sleep(RETIRE_INTERVAL);
     }
     Ok(())
+}
+
+/// Where schedulers of ours of other layouts have their objects: the directories beside our own.
+fn others() -> Vec<Pins> {
+    let pins = pins();
+    let Some(Ok(entries)) = pins.directory().parent().map(fs::read_dir) else { return Vec::new() };
+    let is_layout = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("abi-")) && path != pins.directory()
+    };
+    let paths = entries.flatten().map(|entry| entry.path()).filter(is_layout);
+    paths.map(|path| Pins::under(&path)).collect()
+}
+
+/// Takes the scheduler out of the kernel; its maps stay, so that [`load`] goes on where it was.
+pub fn unload() -> Result<(), ScxError> {
+    remove(&pins().link())?;
+    remove(&pins().switch())
+}
+
+fn remove(path: &Path) -> Result<(), ScxError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(ScxError::Bpffs { path: path.to_owned(), source }),
+    }
 }
 
 /// Why it does not run, in the kernel's words; `None` where it never ran or runs.
