@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_host::SetRequest;
+use evenkeel_model::{Reservation, Span};
 use serde::{Deserialize, Serialize};
 
 use super::sched_ext::{Cost, costs_during};
@@ -37,14 +39,23 @@ pub fn run(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `count` capsules with 0.9 of CPU 0 together, each with a spinner.
+/// What a process starts on: with a 256th of a CPU a start took seconds.
+const BUDGET_START: u64 = PERIOD / 10;
+
+/// `count` capsules with 0.8 of CPU 0 together, each with a spinner.
 fn crowd(session: &Session, count: u64) -> anyhow::Result<BTreeMap<String, Cost>> {
-    let budget = PERIOD * 9 / 10 / count / 1000 * 1000;
+    let budget = PERIOD * 8 / 10 / count / 1000 * 1000;
     let mut names = Vec::new();
     let mut workloads: Vec<Workload> = Vec::new();
     for index in 0..count {
-        let name = session.create(&format!("d{index}"), budget, PERIOD, &[0])?;
+        let start = budget.max(BUDGET_START);
+        let name = session.create(&format!("d{index}"), start, PERIOD, &[0])?;
         workloads.push(session.start(Some(&name), &["0", "spin"])?);
+        if start > budget {
+            let reservation = Some(Reservation::new(Span::from_ns(budget), Span::from_ns(PERIOD))?);
+            let request = SetRequest { name: name.clone(), reservation, cpus: None };
+            session.host.apply(&session.host.plan_set(&request)?)?;
+        }
         names.push(name);
     }
     // All are told within a period, and all wake together.
