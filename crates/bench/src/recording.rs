@@ -49,7 +49,7 @@ pub struct Pinned {
     /// The process.
     pub pid: u32,
     /// The largest overrun of its server on that CPU by the scheduler's own account, where it keeps
-    /// one.
+    /// one: of its whole life, when its processes were started included. For a reader.
     #[serde(default)]
     pub overrun_max_ns: Option<u64>,
 }

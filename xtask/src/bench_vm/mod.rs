@@ -34,11 +34,19 @@ use crate::metadata::workspace_root;
 /// A boot and a look; ten times what it takes on an idle host.
 const PROBE_LIMIT: Duration = Duration::from_secs(120);
 
+/// Measurements of microseconds, by time stamps of which two, one of the scheduler and one of the
+/// trace, have to be of the same moment.
+const FINE: [&str; 2] = ["saturated", "outside"];
+/// A tenth of what is measured.
+const FINE_STEP_US: u32 = 5;
 /// Measurements that mostly wait, for minutes of virtual time, and whose figures are counts.
 const PATIENT: [&str; 1] = ["soak"];
 /// Every step of skipped time costs the host some 30 us: at 20 us a second of waiting takes longer
 /// than a second. 200 us are a hundredth of the shortest deadline that is watched there.
 const PATIENT_STEP_US: u32 = 200;
+
+/// Tests wait a good deal, and their bounds are tenths of milliseconds.
+const TEST_STEP_US: u32 = 50;
 
 /// Enough for any command that is not a whole bench.
 const RUN_LIMIT: Duration = Duration::from_secs(600);
@@ -71,15 +79,18 @@ pub fn main(words: &[&str]) -> anyhow::Result<ExitCode> {
         return job::run(&kernel, &shape, &directory, command, &limits).map(ExitCode::from);
     }
     if options.tests {
+        let shape = if options.deterministic { counted(TEST_STEP_US)? } else { shape };
         return privileged::run(&options, cache, &kernel, &shape);
     }
     let guests = options.selected(&UNCOUNTED)?;
-    let (patient, measurements): (Vec<String>, Vec<String>) =
+    let (patient, rest): (Vec<String>, Vec<String>) =
         options.selected(&COUNTED)?.into_iter().partition(|name| PATIENT.contains(&name.as_str()));
-    let waiting = if options.deterministic { counted(PATIENT_STEP_US)? } else { uncounted()? };
+    let (fine, rest) = rest.into_iter().partition(|name| FINE.contains(&name.as_str()));
+    let stepping = |step_us| if options.deterministic { counted(step_us) } else { uncounted() };
     let parts = [
-        Part { name: "capsules", shape, measurements },
-        Part { name: "operations", shape: waiting, measurements: patient },
+        Part { name: "capsules", shape: stepping(FINE_STEP_US)?, measurements: fine },
+        Part { name: "loads", shape, measurements: rest },
+        Part { name: "operations", shape: stepping(PATIENT_STEP_US)?, measurements: patient },
         Part { name: "guests", shape: uncounted()?, measurements: guests },
     ];
     measure::run(&options, cache, &kernel, &parts)

@@ -13,7 +13,7 @@
 //! CPUs take turns, and where the turn changes between the scheduler's look at the clock and the
 //! trace's, a few hundred instructions later, the two are apart by a turn. So the straight line
 //! through the sums is taken off, as far as it is no steeper than [`DRIFT_PER_RUN`] can make it; what
-//! it may hide is within the row of the share, and the scheduler's own account is a row beside it.
+//! it may hide is within the row of the share.
 
 use evenkeel_model::BenchRow;
 
@@ -34,8 +34,6 @@ pub struct Served {
     pub share_error: f64,
     /// Overrun at the end of each period, without the measure's drift.
     pub overruns_ns: Vec<u64>,
-    /// The largest overrun by the scheduler's own account.
-    pub own_overrun_ns: Option<u64>,
     /// The longest time without service beyond 2 (P - Q); negative where it was shorter.
     pub gap_excess_ns: i64,
 }
@@ -56,9 +54,7 @@ pub fn judge(recording: &Recording, timelines: &[Timeline]) -> anyhow::Result<Ve
             let served = timeline.and_then(|timeline| {
                 let woken = first_wakeup(timelines, pinned.pid, recording.start_ns)?;
                 let runs = timeline.runs.get(&pinned.pid)?;
-                let mut served = served(capsule, runs, woken, recording.end_ns)?;
-                served.own_overrun_ns = pinned.overrun_max_ns;
-                Some(served)
+                served(capsule, runs, woken, recording.end_ns)
             });
             all.push(served.ok_or_else(|| {
                 let (case, name, cpu) = (&recording.case, &capsule.name, pinned.cpu);
@@ -102,7 +98,6 @@ fn served(capsule: &Recorded, runs: &[Run], woken: u64, end: u64) -> Option<Serv
     Some(Served {
         share_error: as_f64(error) / as_f64(i64::try_from(owed).ok()?),
         overruns_ns: without_drift(&beyond, steepest),
-        own_overrun_ns: None,
         gap_excess_ns: i64::try_from(longest).ok()? - i64::try_from(bound).ok()?,
     })
 }
@@ -139,7 +134,6 @@ pub fn rows(served: &[Served]) -> Vec<BenchRow> {
     let worst_share = served.iter().map(|one| one.share_error.abs()).fold(0.0, f64::max);
     let mut overruns: Vec<u64> = served.iter().flat_map(|one| one.overruns_ns.clone()).collect();
     let tail = percentile(&mut overruns, 999);
-    let own = served.iter().map(|one| one.own_overrun_ns).max().flatten();
     let gap = served.iter().map(|one| one.gap_excess_ns).max();
     let in_us = |ns: Option<i64>| ns.map_or(f64::NAN, |ns| as_f64(ns) / 1e3);
     vec![
@@ -153,12 +147,6 @@ pub fn rows(served: &[Served]) -> Vec<BenchRow> {
         BenchRow::at_most(
             "overrun beyond budget per period, p99.9",
             in_us(tail.and_then(|ns| i64::try_from(ns).ok())),
-            "us",
-            60.0,
-        ),
-        BenchRow::at_most(
-            "overrun by the scheduler's own account, the largest",
-            in_us(own.and_then(|ns| i64::try_from(ns).ok())),
             "us",
             60.0,
         ),
@@ -224,7 +212,7 @@ mod tests {
         let runs = [run(0, 2000), run(18_200, 20_200)];
         let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
         assert_eq!(served.gap_excess_ns, 200_000);
-        assert!(!rows(&[served])[3].holds);
+        assert!(!rows(&[served])[2].holds);
     }
 
     #[test]

@@ -42,7 +42,8 @@ pub fn main(words: &[&str]) -> anyhow::Result<()> {
         ["spin"] => in_window(load::spin),
         ["periodic", work, period] => {
             let (work, period) = (number(work)?, number(period)?);
-            in_window(|window| periodic::run(work, period, window))
+            let room = periodic::room();
+            in_window(|window| periodic::run(work, period, window, room))
         }
         ["wake"] => in_window(latency::timer_wakeups),
         ["ping-pong"] => in_window(latency::ping_pong),
