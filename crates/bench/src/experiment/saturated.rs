@@ -129,17 +129,24 @@ struct Loaded {
 fn load(session: &Session, case: &Case) -> anyhow::Result<Loaded> {
     let cpus: Vec<u32> = (0..session.cpus).collect();
     let mut loaded = Loaded { names: Vec::new(), workloads: Vec::new(), capsules: Vec::new() };
+    let pins: Vec<String> = cpus.iter().map(u32::to_string).collect();
+    let words: Vec<[&str; 2]> = pins.iter().map(|cpu| [cpu.as_str(), "spin"]).collect();
+    let words: Vec<&[&str]> = words.iter().map(<[&str; 2]>::as_slice).collect();
     for (index, (budget_ns, period_ns)) in case.reservations.iter().copied().enumerate() {
-        let name = session.create(&format!("s{index}"), budget_ns, period_ns, &cpus)?;
-        let mut pinned = Vec::new();
-        for cpu in &cpus {
-            let workload = session.start(Some(&name), &[&cpu.to_string(), "spin"])?;
-            pinned.push(Pinned { cpu: *cpu, pid: workload.pid(), overrun_max_ns: None });
-            loaded.workloads.push(workload);
-        }
+        let (name, workloads) = session.create_filled(&format!("s{index}"), &cpus, &words)?;
+        let pin = |(cpu, workload): (&u32, &Workload)| Pinned {
+            cpu: *cpu,
+            pid: workload.pid(),
+            overrun_max_ns: None,
+        };
+        let pinned = cpus.iter().zip(&workloads).map(pin).collect();
         let recorded = Recorded { name: name.to_string(), budget_ns, period_ns, pinned };
+        loaded.workloads.extend(workloads);
         loaded.capsules.push(recorded);
         loaded.names.push(name);
+    }
+    for (name, (budget_ns, period_ns)) in loaded.names.iter().zip(&case.reservations) {
+        session.reserve(name, *budget_ns, *period_ns)?;
     }
     Ok(loaded)
 }

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use evenkeel_host::{CreateRequest, EnforcerChoice, Host, HostOptions};
+use evenkeel_host::{CreateRequest, EnforcerChoice, Host, HostOptions, SetRequest};
 use evenkeel_model::{CapsuleName, CpuIndex, CpuSet, Reservation, Role, Span};
 use serde::de::DeserializeOwned;
 
 use crate::workload::{Window, now};
+
+/// A fifth of a CPU to start on: beside 32 capsules of a hundredth that have.
+const START_BUDGET_NS: u64 = 20_000_000;
+const START_PERIOD_NS: u64 = 100_000_000;
 
 /// What every experiment works with.
 #[derive(Debug)]
@@ -60,6 +64,35 @@ impl Session {
         let plan = self.host.plan_create(&request)?;
         self.host.apply(&plan).with_context(|| format!("creating capsule {name}"))?;
         Ok(name)
+    }
+
+    /// Changes the reservation of `name`.
+    pub fn reserve(
+        &self,
+        name: &CapsuleName,
+        budget_ns: u64,
+        period_ns: u64,
+    ) -> anyhow::Result<()> {
+        let reservation = Reservation::new(Span::from_ns(budget_ns), Span::from_ns(period_ns))?;
+        let request = SetRequest { name: name.clone(), reservation: Some(reservation), cpus: None };
+        self.host.apply(&self.host.plan_set(&request)?)?;
+        Ok(())
+    }
+
+    /// Creates the capsule `name` with workloads that wait to begin. They are started on a large
+    /// budget, since on some a program takes minutes to start, and are left with a small one:
+    /// [`Session::reserve`] gives it the real one when all others have started, too.
+    pub fn create_filled(
+        &self,
+        name: &str,
+        cpus: &[u32],
+        workloads: &[&[&str]],
+    ) -> anyhow::Result<(CapsuleName, Vec<Workload>)> {
+        let name = self.create(name, START_BUDGET_NS, START_PERIOD_NS, cpus)?;
+        let started: anyhow::Result<Vec<Workload>> =
+            workloads.iter().map(|words| self.start(Some(&name), words)).collect();
+        self.reserve(&name, START_PERIOD_NS / 100, START_PERIOD_NS)?;
+        Ok((name, started?))
     }
 
     /// Deletes a capsule whose processes have ended.

@@ -136,14 +136,17 @@ fn run_batch(session: &Session, batch: &[Vec<Task>]) -> anyhow::Result<Vec<SetRe
         let mut workloads = Vec::new();
         for task in set {
             let name = format!("t{}", names.len());
-            let name = session.create(&name, task.budget_ns, task.period_ns, &[cpu])?;
             let (work, period) = (task.work_ns.to_string(), task.period_ns.to_string());
             let words = [pin.as_str(), "periodic", &work, &period];
-            workloads.push(session.start(Some(&name), &words)?);
+            let (name, started) = session.create_filled(&name, &[cpu], &[&words])?;
+            workloads.extend(started);
             names.push(name);
         }
         running.push(workloads);
         hogs.push(session.start(None, &[&pin, "spin"])?);
+    }
+    for (name, task) in names.iter().zip(batch.iter().flatten()) {
+        session.reserve(name, task.budget_ns, task.period_ns)?;
     }
     let longest = batch.iter().flatten().map(|task| task.period_ns).max().unwrap_or(0);
     let window = window_in(longest + longest / 5 + 50 * MS, LENGTH);
