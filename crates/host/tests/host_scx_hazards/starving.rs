@@ -96,12 +96,13 @@ fn longest_wait_for_kernel_threads() -> Duration {
 #[test]
 fn hazard_06_the_kernel_s_own_threads_come_first() {
     let Some(scx) = Scx::new("hazard_06", SWITCHABLE) else { return };
-    let inside = [("a", "0"), ("b", "1")].map(|(name, cpu)| scx.create(name, 95_000, 100, cpu));
+    let inside =
+        [("a", "0"), ("b", "1")].map(|(name, cpu)| scx.create(name, 1_900_000, 2_000, cpu));
     let _inside = inside.map(|name| scx.inside(&name, Role::Vcpu, SPIN));
     let _crowd: Vec<Helper> = (0..8).map(|_| spawn_shell(SPIN)).collect();
     sleep(SETTLE);
     let (with, without) = both(&scx, intf::EK_WITHOUT_KTHREADS, longest_wait_for_kernel_threads);
     eprintln!("longest {with:?}, without {without:?}");
     assert!(with < Duration::from_millis(30), "{with:?}");
-    assert!(without > Duration::from_millis(60), "the hazard is not there: {without:?}");
+    assert!(without > Duration::from_millis(100), "the hazard is not there: {without:?}");
 }

@@ -33,7 +33,7 @@ static SHARED: Mutex<Option<(u32, Janitor)>> = Mutex::new(None);
 /// Tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A process that removes the pin of the scheduler's link once its standard input ends, which it does
+/// A process that removes the pins of the scheduler's links once its standard input ends, which it does
 /// when this program has ended, however it did.
 struct Janitor {
     _child: Child,
@@ -41,7 +41,8 @@ struct Janitor {
 
 impl Janitor {
     fn start() -> Janitor {
-        let script = format!("read _; rm -f '{}'", running::pins().link().display());
+        let (link, switch) = (running::pins().link(), running::pins().switch());
+        let script = format!("read _; rm -f '{}' '{}'", link.display(), switch.display());
         let mut command = Command::new("sh");
         command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null());
         Janitor { _child: command.stderr(Stdio::null()).spawn().unwrap() }
