@@ -20,15 +20,6 @@ static __noinline int all_idle(struct ek_cpu *cpu)
 	return 0;
 }
 
-/* Where a thread of the capsule may wait is found out anew: its CPUs are others. */
-static __always_inline void look_again(u32 id)
-{
-	struct ek_capsule *capsule = capsule_at(id);
-
-	if (capsule)
-		__sync_fetch_and_add(&capsule->generation, 1);
-}
-
 /* A CPU that comes back serves who waits: those servers wake (E1), so that none begins with a
  * deadline of the time before. */
 SEC("struct_ops/ek_cpu_online")
@@ -45,12 +36,12 @@ void ek_cpu_online(u64 *ctx)
 	all_idle(cpu);
 	bpf_spin_unlock(&cpu->lock);
 	cpu->online = 1;
+	ek_look_again();
 	bpf_iter_num_new(&it, 1, EK_KTHREADS);
 	while ((id = bpf_iter_num_next(&it))) {
 		u32 capsule = *id;
 		if (capsule > settings.capsules)
 			break;
-		look_again(capsule);
 		if (waiting(cpu, capsule))
 			wake(cpu, capsule, t);
 	}
@@ -62,27 +53,13 @@ SEC("struct_ops/ek_cpu_offline")
 void ek_cpu_offline(u64 *ctx)
 {
 	struct ek_cpu *cpu = cpu_at(ctx[0]);
-	struct bpf_iter_num it;
-	int *index;
 
 	if (!cpu)
 		return;
 	cpu->online = 0;
-	bpf_iter_num_new(&it, 1, EK_KTHREADS);
-	while ((index = bpf_iter_num_next(&it))) {
-		if (*index > settings.capsules)
-			break;
-		look_again(*index);
-	}
-	bpf_iter_num_destroy(&it);
-	WRITE_ONCE(orphaned, 1);
-	bpf_iter_num_new(&it, 0, settings.cpus);
-	while ((index = bpf_iter_num_next(&it))) {
-		struct ek_cpu *other = cpu_at(*index);
-		if (other && other->online)
-			kick(other, SCX_KICK_PREEMPT);
-	}
-	bpf_iter_num_destroy(&it);
+	ek_look_again();
+	/* Itself, too: what is bound to it has to leave. */
+	kick_all(cpu);
 }
 
 /* Nobody is charged for what a CPU does from here until it runs a thread of ours. */
@@ -102,6 +79,8 @@ static __noinline int begin_cpu(struct ek_cpu *cpu, u32 index)
 
 	cpu->index = index;
 	cpu->online = 1;
+	cpu->online = is_usable(cpu);
+	cpu->orphans = 0;
 	nobody_runs(cpu);
 	cpu->exhaust_armed_ns = 0;
 	cpu->exhausted_at_ns = 0;
@@ -198,6 +177,7 @@ int ek_init(u64 *ctx)
 			break;
 		capsule->queued = 0;
 		capsule->yield_to = 0;
+		capsule->strays = 0;
 	}
 	bpf_iter_num_destroy(&it);
 	if (count) {

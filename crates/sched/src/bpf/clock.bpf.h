@@ -156,6 +156,22 @@ static __always_inline void kick(struct ek_cpu *cpu, u64 flags)
 	scx_bpf_kick_cpu(cpu->index, flags);
 }
 
+/* Every CPU looks, and `also`, which may be on its way out. */
+static __noinline int kick_all(struct ek_cpu *also)
+{
+	struct bpf_iter_num it;
+	int *index;
+
+	bpf_iter_num_new(&it, 0, settings.cpus);
+	while ((index = bpf_iter_num_next(&it))) {
+		struct ek_cpu *cpu = cpu_at(*index);
+		if (cpu && (cpu->online || cpu == also))
+			kick(cpu, SCX_KICK_PREEMPT);
+	}
+	bpf_iter_num_destroy(&it);
+	return 0;
+}
+
 static int on_exhausted(void *map, u32 *key, struct timer *timer)
 {
 	struct ek_cpu *cpu = cpu_at(*key);

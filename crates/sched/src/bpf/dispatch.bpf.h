@@ -168,6 +168,10 @@ static __always_inline void wake_others(struct ek_cpu *cpu, u32 prev_is, u64 t)
 		wake(cpu, EK_BEST_EFFORT, t);
 }
 
+/* A kernel thread that had a turn of this gives way to best effort once, if it is out of its own server:
+ * ksoftirqd under a flood of packets never stops by itself. */
+#define KTHREAD_TURN_NS 1000000
+
 /* 1: a thread is on its way; 2: go on with `prev`; 0: nothing there. `own` is the key of `prev` where
  * it is of this server. */
 VERIFIED_ONCE int ek_take(u32 index, u32 id, u32 prev_is, u64 own)
@@ -183,17 +187,24 @@ VERIFIED_ONCE int ek_take(u32 index, u32 id, u32 prev_is, u64 own)
 		taken = take_capsule(cpu, id, prev_is == id ? own : ~0ULL);
 		return taken ? 1 : prev_is == id ? 2 : 0;
 	}
-	if (has_kthreads(cpu) && move_to_local(DSQ_KTHREADS(cpu->index)))
+	bool last = id == EK_BEST_EFFORT && cpu->kthreads_last;
+	if (!last && has_kthreads(cpu) && move_to_local(DSQ_KTHREADS(index)))
 		return 1;
-	if (prev_is == EK_KTHREADS)
+	if (!last && prev_is == EK_KTHREADS)
 		return 2;
 	if (id == EK_KTHREADS)
 		return 0;
 	/* Most often there is nobody to choose between, and the queue itself is all that is asked. */
 	if (prev_is != EK_BEST_EFFORT && READ_ONCE(server_at(cpu, EK_BEST_EFFORT)->queued) == 0)
-		return move_to_local(DSQ_BEST_EFFORT);
-	taken = ek_take_first(DSQ_BEST_EFFORT, narrow, prev_is == EK_BEST_EFFORT ? own : ~0ULL);
-	return taken ? 1 : prev_is == EK_BEST_EFFORT ? 2 : 0;
+		taken = move_to_local(DSQ_BEST_EFFORT);
+	else
+		taken = ek_take_first(DSQ_BEST_EFFORT, narrow,
+				      prev_is == EK_BEST_EFFORT ? own : ~0ULL);
+	if (taken)
+		return 1;
+	if (last && has_kthreads(cpu) && move_to_local(DSQ_KTHREADS(index)))
+		return 1;
+	return prev_is == EK_BEST_EFFORT || (last && prev_is == EK_KTHREADS) ? 2 : 0;
 }
 
 /* The queue of server `id` was empty: E7, unless a thread is on its way into it. */
@@ -262,7 +273,8 @@ VERIFIED_ONCE int ek_drain(u32 index)
 	return moved;
 }
 
-/* Threads of a capsule whose last CPU has gone while they waited: they go on here, outside. */
+/* Threads of a capsule whose last CPU has gone while they waited, or that moved away from theirs: they
+ * go on here, outside, and are queued again where they belong. */
 VERIFIED_ONCE int ek_rescue(void)
 {
 	struct bpf_iter_num it;
@@ -274,10 +286,21 @@ VERIFIED_ONCE int ek_rescue(void)
 		u32 capsule = *id;
 		if (capsule > settings.capsules)
 			break;
-		if (scx_bpf_dsq_nr_queued(DSQ_SHARED(capsule)) > 0 && !ek_has_cpu(capsule) &&
-		    move_to_local(DSQ_SHARED(capsule))) {
-			/* There may be more. */
-			WRITE_ONCE(orphaned, 1);
+		struct ek_capsule *its = capsule_at(capsule);
+		if (!its)
+			break;
+		if (scx_bpf_dsq_nr_queued(DSQ_SHARED(capsule)) <= 0) {
+			its->strays = 0;
+			continue;
+		}
+		u32 strays = READ_ONCE(its->strays);
+		if (strays == 0 && ek_has_cpu(capsule))
+			continue;
+		/* There may be more, here or for another CPU. */
+		WRITE_ONCE(orphaned, 1);
+		if (move_to_local(DSQ_SHARED(capsule))) {
+			if (strays)
+				__sync_fetch_and_add(&its->strays, -1);
 			moved = 1;
 			break;
 		}
@@ -307,6 +330,13 @@ void ek_dispatch(u64 *ctx)
 	}
 	if (READ_ONCE(orphaned) && ek_rescue())
 		return;
+	if (READ_ONCE(cpu->orphans)) {
+		WRITE_ONCE(cpu->orphans, 0);
+		if (ek_drain(cpu->index)) {
+			WRITE_ONCE(cpu->orphans, 1);
+			return;
+		}
+	}
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		task = task_of(prev);
 		if (task && task->server) {
@@ -325,6 +355,7 @@ void ek_dispatch(u64 *ctx)
 			}
 		}
 	}
+	cpu->kthreads_last = prev_is == EK_KTHREADS && t - cpu->current_since_ns >= KTHREAD_TURN_NS;
 	replenish_due(cpu, t);
 	if (cpu->recheck_len)
 		ek_recheck(cpu->index, t);
@@ -337,6 +368,8 @@ void ek_dispatch(u64 *ctx)
 				prev_is >= EK_KTHREADS ? prev_is : 0, own);
 	if (taken == 2 && prev && task)
 		keep(cpu, prev, task, t);
+	else if (!taken && ek_look_for_cpus())
+		kick_all(cpu);
 }
 
 #endif

@@ -37,7 +37,7 @@ static __noinline int home_of(struct task_struct *p, struct task *task, struct e
 		struct ek_cpu *at = cpu_at(cpu);
 		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			all = false;
-		else if (at && at->online && (any < 0 || cpu == here))
+		else if (at && is_usable(at) && (any < 0 || cpu == here))
 			any = cpu;
 	}
 	bpf_iter_num_destroy(&it);
@@ -155,6 +155,21 @@ static __always_inline bool gives_way(struct ek_cpu *cpu, struct task_struct *p)
 	return cpu->left_runnable && cpu->left_tid == (u32)p->pid;
 }
 
+/* A thread of `capsule` is in a queue that was chosen by what is no longer true. */
+static __always_inline void went_astray(struct ek_capsule *capsule, s32 home)
+{
+	struct ek_cpu *cpu = cpu_at(home);
+
+	if (home < 0) {
+		__sync_fetch_and_add(&capsule->strays, 1);
+		WRITE_ONCE(orphaned, 1);
+		kick_all(NULL);
+	} else if (cpu) {
+		WRITE_ONCE(cpu->orphans, 1);
+		kick(cpu, SCX_KICK_PREEMPT);
+	}
+}
+
 static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task, u64 flags)
 {
 	u32 id = task->capsule, here = scx_bpf_task_cpu(p);
@@ -164,6 +179,7 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 
 	if (!capsule || capsule->state != EK_ACTIVE || capsule->period_ns == 0)
 		return false;
+	u32 generation = READ_ONCE(capsule->generation);
 	home = home_of(p, task, capsule);
 	if (home == -2) {
 		struct ek_control *count = counters();
@@ -192,6 +208,9 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 		wake(cpu, id, t);
 		kick_for(cpu, claim_on(cpu, id, task->level));
 	}
+	/* The capsule moved while the thread was on its way: it may wait where nobody serves it. */
+	if (READ_ONCE(capsule->generation) != generation)
+		went_astray(capsule, home);
 	return true;
 }
 

@@ -145,6 +145,8 @@ void ek_tick(u64 *ctx)
 		return;
 	settle(cpu, p, task, t);
 	replenish_due(cpu, t);
+	if (ek_look_for_cpus())
+		kick_all(cpu);
 	if (without(EK_WITHOUT_TIMER))
 		return;
 	if ((task->server < EK_KTHREADS && server_at(cpu, task->server)->state == EK_THROTTLED) ||

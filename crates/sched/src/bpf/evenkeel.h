@@ -108,6 +108,8 @@ struct ek_capsule {
 	u64 cpus[4];
 	u32 queued;
 	u32 yield_to;
+	u32 strays;
+	u32 unused;
 	char name[64];
 };
 
@@ -167,6 +169,8 @@ struct ek_cpu {
 	u64 recheck_backoff_ns;
 	u32 recheck[8];
 	u32 recheck_len;
+	u32 kthreads_last;
+	u32 orphans;
 	u32 unused;
 	u64 dispatches;
 	u64 timer_late_max_ns;

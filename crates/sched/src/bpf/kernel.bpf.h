@@ -211,6 +211,9 @@ static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 ns, u64 flags)
 
 /* Kernel functions that have had one form since 6.18. */
 extern struct rq runqueues __ksym;
+/* A symbol without a type: the CPUs that take threads. One that goes leaves it some time before the
+ * scheduler is told. */
+extern const void __cpu_active_mask __ksym __weak;
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
 extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;

@@ -231,6 +231,7 @@ int ek_change(struct ek_change *change)
 	struct bpf_iter_num it;
 	u64 reusable = 0;
 	u32 queued = 0;
+	u64 moved = 0;
 	int *index;
 
 	change->result = -22; /* EINVAL */
@@ -239,8 +240,10 @@ int ek_change(struct ek_change *change)
 	capsule->state = change->state;
 	capsule->budget_ns = change->budget_ns;
 	capsule->period_ns = change->period_ns;
-	for (int i = 0; i < EK_CPU_WORDS; i++)
+	for (int i = 0; i < EK_CPU_WORDS; i++) {
+		moved |= capsule->cpus[i] ^ change->cpus[i];
 		capsule->cpus[i] = change->cpus[i];
+	}
 	for (int i = 0; i < 64; i++)
 		capsule->name[i] = change->name[i];
 	__sync_fetch_and_add(&capsule->generation, 1);
@@ -298,6 +301,12 @@ int ek_change(struct ek_change *change)
 	else if (waiting > 0)
 		/* What waited for the old CPUs is the new ones' now. */
 		ek_wake_all(id, 0, EK_CPUS_MAX, 0);
+	if (moved && waiting > 0) {
+		/* ... unless they may not run it. */
+		capsule->strays = waiting;
+		WRITE_ONCE(orphaned, 1);
+		kick_all(NULL);
+	}
 	change->queued = queued;
 	change->reusable_at_ns = reusable;
 	change->result = 0;

@@ -117,6 +117,8 @@ static u64 vtime_now;
 static u32 weights_generation = 1;
 /* A capsule may have threads in its queue and no CPU online that takes from it. */
 static u32 orphaned;
+/* The CPUs that took threads when we looked last. */
+static u64 active_seen[EK_CPU_WORDS];
 
 #define DSQ_SHARED(id) (1ULL << 32 | (id))
 #define DSQ_PINNED(id, cpu) (2ULL << 32 | (u64)(id) << 12 | (cpu))
@@ -193,6 +195,64 @@ static __always_inline bool in_mask(const struct ek_capsule *capsule, u32 cpu)
 	return capsule->cpus[(cpu / 64) & (EK_CPU_WORDS - 1)] >> (cpu % 64) & 1;
 }
 
+static __always_inline u64 active_word(u32 word)
+{
+	const u64 *words = (const u64 *)&__cpu_active_mask;
+	u64 bits = ~0ULL;
+
+	if (words)
+		bpf_probe_read_kernel(&bits, sizeof(bits), words + (word & (EK_CPU_WORDS - 1)));
+	return bits;
+}
+
+/* A CPU that takes threads. The kernel tells us of one that goes only when all that run under RCU have
+ * come to an end: who waits for that CPU until then, in the middle of such, waits for ever. */
+static __always_inline bool is_usable(struct ek_cpu *cpu)
+{
+	return cpu->online && active_word(cpu->index / 64) >> (cpu->index % 64) & 1;
+}
+
+/* Where a thread may wait is found out anew, and what waits in vain is taken out. */
+VERIFIED_ONCE int ek_look_again(void)
+{
+	struct bpf_iter_num it;
+	int *id;
+
+	bpf_iter_num_new(&it, 1, EK_KTHREADS);
+	while ((id = bpf_iter_num_next(&it))) {
+		struct ek_capsule *capsule = capsule_at(*id);
+		if (!capsule || (u32)*id > settings.capsules)
+			break;
+		__sync_fetch_and_add(&capsule->generation, 1);
+	}
+	bpf_iter_num_destroy(&it);
+	WRITE_ONCE(orphaned, 1);
+	return 0;
+}
+
+/* Nobody says when a CPU stops taking threads: asked at the tick and before a CPU idles. */
+VERIFIED_ONCE int ek_look_for_cpus(void)
+{
+	struct bpf_iter_num it;
+	int *word, changed = 0;
+
+	bpf_iter_num_new(&it, 0, EK_CPU_WORDS);
+	while ((word = bpf_iter_num_next(&it))) {
+		u32 at = *word & (EK_CPU_WORDS - 1);
+		if (at * 64 >= settings.cpus)
+			break;
+		u64 bits = active_word(at);
+		if (bits != active_seen[at]) {
+			active_seen[at] = bits;
+			changed = 1;
+		}
+	}
+	bpf_iter_num_destroy(&it);
+	if (changed)
+		ek_look_again();
+	return changed;
+}
+
 /* Whether any CPU of the capsule is online. */
 VERIFIED_ONCE int ek_has_cpu(u32 id)
 {
@@ -205,7 +265,7 @@ VERIFIED_ONCE int ek_has_cpu(u32 id)
 	bpf_iter_num_new(&it, 0, settings.cpus);
 	while ((index = bpf_iter_num_next(&it))) {
 		struct ek_cpu *cpu = cpu_at(*index);
-		if (cpu && cpu->online && in_mask(capsule, *index)) {
+		if (cpu && in_mask(capsule, *index) && is_usable(cpu)) {
 			found = 1;
 			break;
 		}
