@@ -100,11 +100,13 @@ pub fn guest(guest: &Guest, promised: bool) -> Vec<BenchRow> {
 
 /// Lines of the kernel's log that must not be there.
 pub fn complaints(dmesg: &str) -> Vec<&str> {
-    const BAD: [&str; 8] = [
+    const BAD: [&str; 10] = [
         "WARNING:",
         "BUG:",
         "Oops",
-        "watchdog:",
+        "soft lockup",
+        "hard LOCKUP",
+        "failed to run for",
         "rcu_preempt detected stalls",
         "rcu: INFO:",
         "blocked for more than",
