@@ -41,6 +41,8 @@ pub enum Accelerator {
         /// How far apart the CPUs may get, in microseconds. Skipping idle time takes a step of the
         /// host for each.
         step_us: u32,
+        /// An instruction takes 2 to the power of this in nanoseconds.
+        shift: u32,
     },
 }
 
@@ -49,7 +51,7 @@ impl Accelerator {
         let words: &[&str] = match self {
             Accelerator::Kvm => &["-accel", "kvm", "-cpu", "host"],
             Accelerator::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max"],
-            // 1 ns an instruction, which all CPUs share: two busy ones execute 500 million a second
+            // At 1 ns an instruction, which all CPUs share, two busy ones execute 500 million a second
             // each, a few times less than any host of today. Idle time is skipped, not slept. All
             // CPUs run on one thread that changes from one to the next when a timer is due, and only
             // then. The buffer, which never holds a packet, has a timer of so many microseconds of
@@ -57,17 +59,16 @@ impl Accelerator {
             Accelerator::Counted { .. } => &[
                 "-accel",
                 "tcg,thread=single",
-                "-icount",
-                "shift=0,sleep=off",
                 "-cpu",
                 "max",
                 "-netdev",
                 "hubport,hubid=0,id=clock0",
-                "-object",
             ],
         };
         let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        if let Accelerator::Counted { step_us } = self {
+        if let Accelerator::Counted { step_us, shift } = self {
+            words.extend(["-icount".to_owned(), format!("shift={shift},sleep=off")]);
+            words.push("-object".to_owned());
             words.push(format!("filter-buffer,id=clock1,netdev=clock0,interval={step_us}"));
         }
         words
