@@ -195,9 +195,10 @@ fn the_scheduler_agrees_with_the_policy() {
         file.write(path.as_ref()).unwrap();
     }
     assert_eq!(file.log.lost, 0);
-    // The timer's error: some tens of microseconds until the callback runs and its CPU has switched.
-    // The longest seen is 104 us.
-    let tolerance = Span::from_us(250);
+    // The timer's error: some tens of microseconds until the callback runs and its CPU has switched,
+    // and in an emulated machine up to half a millisecond more while a thread inside forks or ends,
+    // parts of which the kernel does not preempt. Seen: 0.10 ms most often, 0.35 ms once.
+    let tolerance = Span::from_ms(1);
     let agreement = trace::verify(&file, tolerance).unwrap().unwrap();
     eprintln!("{agreement:?}");
     assert!(agreement.decisions > 1000, "{agreement:?}");
