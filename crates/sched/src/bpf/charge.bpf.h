@@ -143,6 +143,11 @@ static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 	struct ek_server *s = server_at(cpu, id);
 	u64 until = 0;
 
+	/* A CPU on its way out: a timer for each run of ksoftirqd would wake ksoftirqd again. */
+	if (id == EK_KTHREADS && !is_usable(cpu)) {
+		cpu->exhausted_at_ns = 0;
+		return 0;
+	}
 	if (s->state == EK_READY && s->budget_left_ns > 0) {
 		u64 left = s->budget_left_ns;
 		until = t + (left > ARM_MIN_NS ? left : ARM_MIN_NS);
