@@ -11,17 +11,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use evenkeel_host::AttachRequest;
 use evenkeel_kernel::process::{self, cpu_time};
 use evenkeel_kernel::{Pid, Tid};
-use evenkeel_model::NetworkContextKind;
 use evenkeel_sched::scx::running;
 use serde::{Deserialize, Serialize};
 
+use super::kvm::{Running, load_kvm, modules};
 use super::session::Session;
 use crate::workload::{now, sleep_until};
 
@@ -90,14 +89,7 @@ pub fn run(session: &Session) -> anyhow::Result<()> {
     let begun = now();
     let directory = session.directory("directed-yield", "0")?;
     let guest = start(&directory)?;
-    let capsule = session.create("yield", BUDGET, PERIOD, &[0])?;
-    let request = AttachRequest {
-        name: capsule.clone(),
-        vm: format!("pid:{}", guest.child.id()).parse()?,
-        netdevs: Vec::new(),
-        context: NetworkContextKind::Shared,
-    };
-    session.host.apply(&session.host.plan_attach(&request)?)?;
+    let capsule = guest.0.attach(session, "yield", BUDGET, PERIOD)?;
     let measured = measure(&guest)?;
     fs::write(directory.join("yields.json"), serde_json::to_vec_pretty(&measured)?)?;
     drop(guest);
@@ -122,36 +114,21 @@ fn measure(guest: &Guest) -> anyhow::Result<Yields> {
     Ok(Yields { window_ns: end - start, yielder_ns, named_ns, asked, honoured })
 }
 
-/// A running QEMU; dropping it ends it.
-struct Guest {
-    child: Child,
-}
+/// The guest's QEMU.
+struct Guest(Running);
 
 impl Guest {
     /// The thread of a virtual CPU.
     fn virtual_cpu(&self, number: u32) -> anyhow::Result<Tid> {
         let name = format!("CPU {number}/KVM");
         let is_it = |tid: &Tid| process::stat(*tid).is_ok_and(|stat| stat.comm == name);
-        let threads = process::threads(Pid(self.child.id()))?;
+        let threads = process::threads(Pid(self.0.child.id()))?;
         threads.into_iter().find(is_it).with_context(|| format!("no thread '{name}'"))
     }
 }
 
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn start(directory: &Path) -> anyhow::Result<Guest> {
-    let modules = std::env::var_os("EK_MODULES").context("EK_MODULES is not set")?;
-    let load = |name: &str| {
-        let status = Command::new("modprobe").arg("-d").arg(&modules).arg(name).status();
-        status.is_ok_and(|status| status.success())
-    };
-    // KVM has a module per vendor; one of them loads.
-    anyhow::ensure!(["kvm-amd", "kvm-intel"].into_iter().any(load), "KVM cannot be loaded");
+    load_kvm(&modules()?)?;
     let firmware = directory.join("firmware");
     fs::write(&firmware, code()).with_context(|| format!("writing {}", firmware.display()))?;
     let mut command = Command::new("qemu-system-x86_64");
@@ -162,14 +139,14 @@ fn start(directory: &Path) -> anyhow::Result<Guest> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(directory.join("qemu.log"))?);
-    let mut guest = Guest { child: command.spawn().context("starting the guest's QEMU")? };
+    let mut guest = Guest(Running::start(&mut command)?);
     let until = now() + START_LIMIT;
     loop {
         let second = guest.virtual_cpu(1).and_then(|tid| Ok(cpu_time(tid)?));
         if second.is_ok_and(|time| time.as_ns() > STARTED) {
             return Ok(guest);
         }
-        if let Some(status) = guest.child.try_wait().context("waiting for QEMU")? {
+        if let Some(status) = guest.0.child.try_wait().context("waiting for QEMU")? {
             bail!("the guest ended with {status}; see {}", directory.display());
         }
         anyhow::ensure!(now() < until, "the second virtual CPU does not start");

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_host::SetRequest;
-use evenkeel_model::{Reservation, Span};
 use serde::{Deserialize, Serialize};
 
 use super::sched_ext::{Cost, costs_during};
@@ -52,9 +50,7 @@ fn crowd(session: &Session, count: u64) -> anyhow::Result<BTreeMap<String, Cost>
         let name = session.create(&format!("d{index}"), start, PERIOD, &[0])?;
         workloads.push(session.start(Some(&name), &["0", "spin"])?);
         if start > budget {
-            let reservation = Some(Reservation::new(Span::from_ns(budget), Span::from_ns(PERIOD))?);
-            let request = SetRequest { name: name.clone(), reservation, cpus: None };
-            session.host.apply(&session.host.plan_set(&request)?)?;
+            session.reserve(&name, budget, PERIOD)?;
         }
         names.push(name);
     }

@@ -10,17 +10,17 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use evenkeel_host::AttachRequest;
 use evenkeel_kernel::process::{stat, thread_time, threads};
 use evenkeel_kernel::{Pid, Tid};
-use evenkeel_model::{CapsuleName, NetworkContextKind, Role};
+use evenkeel_model::{CapsuleName, Role};
 use serde::{Deserialize, Serialize};
 
 use super::initramfs::Initramfs;
+use super::kvm::{Running, load_kvm, modprobe, modules};
 use super::session::Session;
 use crate::workload::{now, sleep_until};
 
@@ -94,14 +94,7 @@ pub fn run(session: &Session, name: &str, mode: VhostMode) -> anyhow::Result<()>
     load_modules(mode)?;
     let network = Network::create()?;
     let mut guest = boot(&directory)?;
-    let capsule = session.create("guest", BUDGET, PERIOD, &[0])?;
-    let request = AttachRequest {
-        name: capsule.clone(),
-        vm: format!("pid:{}", guest.child.id()).parse()?,
-        netdevs: Vec::new(),
-        context: NetworkContextKind::Shared,
-    };
-    session.host.apply(&session.host.plan_attach(&request)?)?;
+    let capsule = guest.attach(session, "guest", BUDGET, PERIOD)?;
     let measured = measure(session, &capsule, mode, guest.child.id(), &directory)?;
     fs::write(directory.join("guest.json"), serde_json::to_vec_pretty(&measured)?)?;
     guest.end();
@@ -204,35 +197,12 @@ fn executed(watched: &Watched<'_>) -> anyhow::Result<(u64, u64)> {
     Ok((all, workers))
 }
 
-/// A running QEMU; dropping it ends it.
-struct Running {
-    child: Child,
-}
-
-impl Running {
-    fn end(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn modules() -> anyhow::Result<PathBuf> {
-    std::env::var_os("EK_MODULES").map(PathBuf::from).context("EK_MODULES is not set")
-}
-
 /// The modules of a host with KVM; that of vhost anew, for its parameter is read when it is loaded.
 fn load_modules(mode: VhostMode) -> anyhow::Result<()> {
     let modules = modules()?;
-    for names in [&["kvm-amd", "kvm-intel"][..], &["tun"], &["veth"], &["bridge"]] {
-        // KVM has a module per vendor; one of them loads.
-        let loaded = names.iter().any(|name| modprobe(&modules, &[name]));
-        anyhow::ensure!(loaded, "no module {} can be loaded", names.join(" or "));
+    load_kvm(&modules)?;
+    for name in ["tun", "veth", "bridge"] {
+        anyhow::ensure!(modprobe(&modules, &[name]), "module {name} cannot be loaded");
     }
     if Path::new("/sys/module/vhost").exists() {
         anyhow::ensure!(modprobe(&modules, &["-r", "vhost_net"]), "vhost_net cannot be unloaded");
@@ -267,7 +237,7 @@ fn boot(directory: &Path) -> anyhow::Result<Running> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(directory.join("guest-qemu.log"))?);
-    let mut guest = Running { child: command.spawn().context("starting the guest's QEMU")? };
+    let mut guest = Running::start(&mut command)?;
     let until = now() + BOOT_LIMIT;
     loop {
         if fs::read_to_string(&console).is_ok_and(|said| said.contains("guest ready")) {
@@ -281,11 +251,6 @@ fn boot(directory: &Path) -> anyhow::Result<Running> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-fn modprobe(root: &Path, words: &[&str]) -> bool {
-    let status = Command::new("modprobe").arg("-d").arg(root).args(words).status();
-    status.is_ok_and(|status| status.success())
 }
 
 /// The kernel that runs here, and an archive with what the guest needs of this machine.

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod guest;
 pub mod held;
 mod initramfs;
+mod kvm;
 pub mod outside;
 pub mod saturated;
 pub mod sched_ext;

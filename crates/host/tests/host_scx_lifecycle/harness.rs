@@ -4,29 +4,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::sync::MutexGuard;
+use std::time::Duration;
 
 use evenkeel_host::{
     AttachRequest, CreateRequest, EnforcerChoice, Finding, Host, HostOptions, Outcome, doctor,
 };
-use evenkeel_kernel::{Pid, Tid, facts, process};
+use evenkeel_kernel::{Pid, Tid, process};
 use evenkeel_model::{CapsuleName, NetworkContextKind, Role, Span};
 use evenkeel_sched::scx::{Loaded, Place, running};
 use evenkeel_vm::VmRef;
 
-use crate::support::{Helper, cpus, helper_command, reservation, wait_at_most};
+pub use crate::support::scx::SPIN;
+use crate::support::{Helper, cpus, helper_command, reservation, scx, wait_at_most};
 
-/// They share the scheduler of the host.
-pub static TURN: Mutex<()> = Mutex::new(());
 pub const DIRECTORY: &str = "EK_TEST_STATE";
 pub const VICTIM: &str = "EK_TEST_VICTIM";
 pub const GROUPS: &str = "/sys/fs/cgroup";
 /// The share of a capsule of 30 ms every 100 ms that saturates, on a machine whose own CPUs are shared:
 /// that it is in force is to be seen here, how exactly is the bench's affair.
 pub const IN_FORCE: std::ops::RangeInclusive<f64> = 0.25..=0.35;
-pub const SPIN: &str = "while :; do :; done";
 /// Where a scheduler of a layout before the first would have its maps.
 pub const OTHER_LAYOUT: &str = "/sys/fs/bpf/evenkeel/abi-0";
 
@@ -41,23 +38,8 @@ pub struct Scx {
 impl Scx {
     /// No scheduler is loaded. `None`, with the reason on stderr, where this host cannot have one.
     pub fn new(test: &str) -> Option<Scx> {
-        if !facts::is_root() {
-            eprintln!("SKIP {test}: root");
-            return None;
-        }
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        match running::look().unwrap() {
-            running::Running::Impossible(why) => {
-                eprintln!("SKIP {test}: {why}");
-                return None;
-            }
-            running::Running::Foreign(name) => {
-                eprintln!("SKIP {test}: sched_ext scheduler '{name}' is loaded");
-                return None;
-            }
-            running::Running::Ours => unload(),
-            running::Running::Nothing => {}
-        }
+        let turn = scx::turn(test)?;
+        unload();
         forget();
         let state = tempfile::tempdir().unwrap();
         let state_dir = state.path().to_owned();
@@ -112,10 +94,7 @@ impl Scx {
 
     /// The part of one CPU that a capsule gets in `window`.
     pub fn share(&self, short: &str, window: Duration) -> f64 {
-        let had = || self.host.supply(&name(short)).unwrap();
-        let (start, before) = (Instant::now(), had());
-        sleep(window);
-        had().saturating_sub(before).as_ns() as f64 / start.elapsed().as_nanos() as f64
+        scx::share(window, || self.host.supply(&name(short)).unwrap().as_ns())
     }
 
     /// A helper that works on this record.
@@ -172,10 +151,7 @@ pub fn forget() {
 }
 
 pub fn share_of(tid: Tid, window: Duration) -> f64 {
-    let (start, before) = (Instant::now(), process::cpu_time(tid).unwrap());
-    sleep(window);
-    let had = process::cpu_time(tid).unwrap().saturating_sub(before);
-    had.as_ns() as f64 / start.elapsed().as_nanos() as f64
+    scx::share(window, || process::cpu_time(tid).unwrap().as_ns())
 }
 
 pub fn place_of(tid: Tid) -> Option<Place> {

@@ -50,11 +50,13 @@ impl Janitor {
 }
 
 /// The turn of a test. `None`, with the reason on stderr, where our scheduler cannot be had.
-fn turn(test: &str) -> Option<MutexGuard<'static, ()>> {
+pub fn turn(test: &str) -> Option<MutexGuard<'static, ()>> {
     if !facts::is_root() {
         eprintln!("SKIP {test}: root");
         return None;
     }
+    // First the turn: the test before may have a foreign scheduler loaded.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     match running::look().unwrap() {
         running::Running::Impossible(why) => {
             eprintln!("SKIP {test}: {why}");
@@ -64,9 +66,7 @@ fn turn(test: &str) -> Option<MutexGuard<'static, ()>> {
             eprintln!("SKIP {test}: sched_ext scheduler '{name}' is loaded");
             None
         }
-        running::Running::Ours | running::Running::Nothing => {
-            Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
-        }
+        running::Running::Ours | running::Running::Nothing => Some(turn),
     }
 }
 
