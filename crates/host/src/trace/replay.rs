@@ -65,11 +65,15 @@ fn mask(cpus: impl Iterator<Item = evenkeel_model::CpuIndex>) -> Result<CpuMask,
     Ok(mask)
 }
 
+/// Slot of the capsule, and level inside.
+type Place = (u32, u32);
+
 struct Conversion<'a> {
     file: &'a TraceFile,
     trace: Trace,
-    /// Thread numbers of the kernel are sparse, those of the policy dense.
-    threads: BTreeMap<u32, ThreadId>,
+    /// Thread numbers of the kernel are sparse, those of the policy dense. With each its place: a thread
+    /// may change its capsule and its level.
+    threads: BTreeMap<u32, (ThreadId, Place)>,
     awake: BTreeSet<u32>,
 }
 
@@ -92,7 +96,7 @@ impl Conversion<'_> {
                 // A thread pays for the switch away from it, when it is no longer the one that runs.
                 let executed = Span::from_ns(record.executed_ns);
                 let event = match self.threads.get(&record.tid) {
-                    Some(&thread) => Event::Charge { cpu, thread, executed },
+                    Some(&(thread, _)) => Event::Charge { cpu, thread, executed },
                     None => Event::Tick { cpu, executed },
                 };
                 self.trace.event(at, event);
@@ -132,24 +136,27 @@ impl Conversion<'_> {
     }
 
     fn thread(&mut self, at: Instant, record: &LogRecord) -> Result<ThreadId, TraceError> {
-        if let Some(known) = self.threads.get(&record.tid) {
-            return Ok(*known);
+        let place = (record.slot, record.level);
+        let known = self.threads.get(&record.tid).copied();
+        if let Some((thread, _)) = known.filter(|(_, known)| *known == place) {
+            return Ok(thread);
         }
         let next = u32::try_from(self.threads.len()).unwrap_or(u32::MAX);
+        let thread = known.map_or(ThreadId(next), |(thread, _)| thread);
         let capsule = self.file.capsules.iter().find(|capsule| capsule.slot == record.slot);
         let capsule = capsule.ok_or_else(|| {
             TraceError::Unplayable(format!("slot {} has gone during the recording", record.slot))
         })?;
+        let (capsule, affinity) = (CapsuleId(record.slot), mask(capsule.cpus.iter())?);
         // Level 0 is the most urgent of EK_LEVELS; the policy's higher priority runs first.
         let urgency = intf::EK_LEVELS.saturating_sub(record.level);
-        let event = Event::AddThread {
-            thread: ThreadId(next),
-            capsule: CapsuleId(record.slot),
-            priority: u8::try_from(urgency).unwrap_or(0),
-            affinity: mask(capsule.cpus.iter())?,
+        let priority = u8::try_from(urgency).unwrap_or(0);
+        let event = match known {
+            None => Event::AddThread { thread, capsule, priority, affinity },
+            Some(_) => Event::ChangeThread { thread, capsule, priority, affinity },
         };
         self.trace.event(at, event);
-        self.threads.insert(record.tid, ThreadId(next));
-        Ok(ThreadId(next))
+        self.threads.insert(record.tid, (thread, place));
+        Ok(thread)
     }
 }

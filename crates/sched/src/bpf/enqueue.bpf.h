@@ -145,8 +145,9 @@ VERIFIED_ONCE int ek_wake_all(u32 id, u32 level, u32 here, u32 gives_way)
 static __always_inline void note_wake(struct ek_cpu *cpu, u64 t, struct task_struct *p,
 				      struct task *task, u64 flags)
 {
-	if (flags & SCX_ENQ_WAKEUP)
+	if ((flags & SCX_ENQ_WAKEUP) || task->is_new)
 		note(cpu, t, SERVER_EVENT(task->capsule, EK_EV_WAKE), 0, TID_LEVEL(p, task));
+	task->is_new = 0;
 }
 
 /* It ran until now and is queued because it must give way. */

@@ -84,6 +84,7 @@ int ek_init_task(u64 *ctx)
 	task->server = 0;
 	task->vtime = vtime_now;
 	task->fit = 0;
+	task->is_new = args->fork;
 	if (args->fork) {
 		parent = task_of(bpf_get_current_task_btf());
 		if (parent && parent->capsule && !parent->by_group) {

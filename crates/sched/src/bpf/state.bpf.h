@@ -25,7 +25,8 @@ struct task {
 	/* Product of the weights of its cgroups, in percent, and since which change. */
 	u32 group_weight;
 	u32 weights_generation;
-	u32 unused;
+	/* Started, and not yet queued: its first arrival is no wake-up to the kernel. */
+	u32 is_new;
 	/* Its place in the queue of its capsule or of best effort. */
 	u64 key;
 	u64 vtime;
