@@ -34,6 +34,15 @@ static __always_inline void arm_exhaust(struct ek_cpu *cpu, u64 at)
 	}
 }
 
+/* What runs gives way at `at`, if it has not before. On its own CPU only: two that arm one timer at the
+ * same time could put off the end of a budget. */
+static __always_inline void end_at(struct ek_cpu *cpu, u64 at)
+{
+	if (cpu->exhausted_at_ns == 0 || at < cpu->exhausted_at_ns)
+		cpu->exhausted_at_ns = at;
+	arm_exhaust(cpu, cpu->exhausted_at_ns);
+}
+
 /* For the first replenishment that is due. Pinned where its CPU arms it; a callback elsewhere serves
  * the CPU of its key all the same. */
 VERIFIED_ONCE int ek_arm_replenish(u32 key)

@@ -261,6 +261,20 @@ static __always_inline void refresh_weight(struct task_struct *p, struct task *t
 	bpf_cgroup_release(group);
 }
 
+/* `task` has woken beside another one of best effort. */
+static __always_inline void preempt_for(struct ek_cpu *cpu, struct task *task, u64 t)
+{
+	u64 since = cpu->current_since_ns, ran = t - since;
+	u64 turn = ran < RUN_MIN_NS ? RUN_MIN_NS : ran;
+
+	if ((s64)(cpu->current_vtime + turn - task->vtime) <= WAKE_LAG_NS)
+		return;
+	if (ran >= RUN_MIN_NS)
+		kick(cpu, SCX_KICK_PREEMPT);
+	else if (bpf_get_smp_processor_id() == cpu->index)
+		end_at(cpu, since + RUN_MIN_NS);
+}
+
 static __noinline int enqueue_best_effort(struct task_struct *p, struct task *task,
 					  struct ek_cpu *cpu, u64 flags)
 {
@@ -282,10 +296,8 @@ static __noinline int enqueue_best_effort(struct task_struct *p, struct task *ta
 	if (cpu->current == 0) {
 		kick(cpu, SCX_KICK_IDLE);
 	} else if (cpu->current == EK_BEST_EFFORT) {
-		u64 ran = t - cpu->current_since_ns;
-		if (woken && ran > RUN_MIN_NS &&
-		    (s64)(cpu->current_vtime + ran - task->vtime) > WAKE_LAG_NS)
-			kick(cpu, SCX_KICK_PREEMPT);
+		if (woken)
+			preempt_for(cpu, task, t);
 	} else if (cpu->current != EK_KTHREADS && !without(EK_WITHOUT_FLOOR)) {
 		wake(cpu, EK_BEST_EFFORT, t);
 		kick_for(cpu, claim_on(cpu, EK_BEST_EFFORT, 0));
