@@ -21,14 +21,11 @@ use crate::status::Status;
 /// Only the enforcer `scx` keeps a log of its decisions: when threads became runnable, ran and
 /// stopped, and what became of budgets and deadlines.
 #[derive(Debug, Subcommand)]
+#[command(arg_required_else_help = true)]
 pub enum Verb {
-    /// `record`.
     Record(record::Words),
-    /// `show`.
     Show(show::Words),
-    /// `export`.
     Export(export::Words),
-    /// `check`.
     Check(check::Words),
 }
 
