@@ -211,6 +211,7 @@ static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 ns, u64 flags)
 
 /* Kernel functions that have had one form since 6.18. */
 extern struct rq runqueues __ksym;
+extern struct task_struct *ksoftirqd __ksym __weak;
 /* A symbol without a type: the CPUs that take threads. One that goes leaves it some time before the
  * scheduler is told. */
 extern const void __cpu_active_mask __ksym __weak;
