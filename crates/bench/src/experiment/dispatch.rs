@@ -37,22 +37,21 @@ pub fn run(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a process starts on: with a 256th of a CPU a start took seconds.
-const BUDGET_START: u64 = PERIOD / 10;
-
 /// `count` capsules with 0.8 of CPU 0 together, each with a spinner.
 fn crowd(session: &Session, count: u64) -> anyhow::Result<BTreeMap<String, Cost>> {
     let budget = PERIOD * 8 / 10 / count / 1000 * 1000;
     let mut names = Vec::new();
     let mut workloads: Vec<Workload> = Vec::new();
     for index in 0..count {
-        let start = budget.max(BUDGET_START);
-        let name = session.create(&format!("d{index}"), start, PERIOD, &[0])?;
-        workloads.push(session.start(Some(&name), &["0", "spin"])?);
-        if start > budget {
-            session.reserve(&name, budget, PERIOD)?;
-        }
+        let (name, started) = session.create_filled(&format!("d{index}"), &[0], &[&["0", "spin"]])?;
+        workloads.extend(started);
         names.push(name);
+        if index % 32 == 31 {
+            eprintln!("dispatch: {} capsules", index + 1);
+        }
+    }
+    for name in &names {
+        session.reserve(name, budget, PERIOD)?;
     }
     // All are told within a period, and all wake together.
     let window = window_in(PERIOD * 6 / 5 + count * MS, LENGTH);

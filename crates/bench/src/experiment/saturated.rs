@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! 1 to 32 capsules on all CPUs, each with one spinner per CPU that is pinned there.
+//! 1 to 32 capsules on all CPUs, each with one spinner per CPU that is pinned there. A spinner rests
+//! after every hundred periods, so that what is measured does not add up over thousands of them.
 
 use evenkeel_model::{CapsuleName, CpuIndex};
 use evenkeel_sched::scx::running;
@@ -130,9 +131,10 @@ fn load(session: &Session, case: &Case) -> anyhow::Result<Loaded> {
     let cpus: Vec<u32> = (0..session.cpus).collect();
     let mut loaded = Loaded { names: Vec::new(), workloads: Vec::new(), capsules: Vec::new() };
     let pins: Vec<String> = cpus.iter().map(u32::to_string).collect();
-    let words: Vec<[&str; 2]> = pins.iter().map(|cpu| [cpu.as_str(), "spin"]).collect();
-    let words: Vec<&[&str]> = words.iter().map(<[&str; 2]>::as_slice).collect();
     for (index, (budget_ns, period_ns)) in case.reservations.iter().copied().enumerate() {
+        let period = period_ns.to_string();
+        let words: Vec<[&str; 3]> = pins.iter().map(|cpu| [cpu, "spin", &period]).collect();
+        let words: Vec<&[&str]> = words.iter().map(<[&str; 3]>::as_slice).collect();
         let (name, workloads) = session.create_filled(&format!("s{index}"), &cpus, &words)?;
         let pin = |(cpu, workload): (&u32, &Workload)| Pinned {
             cpu: *cpu,

@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use crate::workload::{Window, now};
 
-/// A fifth of a CPU to start on: beside 32 capsules of a hundredth that have.
-const START_BUDGET_NS: u64 = 20_000_000;
+/// More than half of a CPU to start on, beside 256 capsules of a thousandth that have.
+const START_BUDGET_NS: u64 = 60_000_000;
 const START_PERIOD_NS: u64 = 100_000_000;
+const STARTED_BUDGET_NS: u64 = START_PERIOD_NS / 1000;
 
 /// What every experiment works with.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ impl Session {
         let name = self.create(name, START_BUDGET_NS, START_PERIOD_NS, cpus)?;
         let started: anyhow::Result<Vec<Workload>> =
             workloads.iter().map(|words| self.start(Some(&name), words)).collect();
-        self.reserve(&name, START_PERIOD_NS / 100, START_PERIOD_NS)?;
+        self.reserve(&name, STARTED_BUDGET_NS, START_PERIOD_NS)?;
         Ok((name, started?))
     }
 

@@ -9,30 +9,22 @@
 //! where it leaves its clock as it is, whole runs are charged to others. A saturated server is without
 //! service for 2(P - Q) at most (Shin and Lee, RTSS 2003).
 //!
-//! A sum over hundreds of periods adds up what the measure itself errs by at each switch. The bench's
-//! CPUs take turns, and where the turn changes between the scheduler's look at the clock and the
-//! trace's, a few hundred instructions later, the two are apart by a turn. So the straight line
-//! through the sums is taken off, as far as it is no steeper than [`DRIFT_PER_RUN`] can make it; what
-//! it may hide is within the row of the share.
+//! A sum adds up what the measure itself errs by at each switch. The bench's CPUs take turns, and where
+//! the turn changes between the scheduler's look at the clock and the trace's, a few hundred
+//! instructions later, the two are apart by a turn. So the sum begins anew with each wake-up: the
+//! spinners sleep, long enough for a whole budget and no debt, after every hundred periods.
 
 use evenkeel_model::BenchRow;
 
 use crate::recording::{Recorded, Recording};
 use crate::trace::{Run, Timeline};
 
-/// Nanoseconds by which the measure may err at the two ends of a run, on average: a tenth of what
-/// CPUs of counted time get apart.
-const DRIFT_PER_RUN: f64 = 1000.0;
-
-/// Fewer periods add up nothing that would matter, and a line through them would be chance.
-const DRIFT_FROM: usize = 16;
-
 /// What one server got.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Served {
     /// Relative error of its share over all whole periods: (S - n Q) / (n Q).
     pub share_error: f64,
-    /// Overrun at the end of each period, without the measure's drift.
+    /// Overrun at the end of each period.
     pub overruns_ns: Vec<u64>,
     /// The longest time without service beyond 2 (P - Q); negative where it was shorter.
     pub gap_excess_ns: i64,
@@ -52,9 +44,8 @@ pub fn judge(recording: &Recording, timelines: &[Timeline]) -> anyhow::Result<Ve
         for pinned in &capsule.pinned {
             let timeline = usize::try_from(pinned.cpu).ok().and_then(|cpu| timelines.get(cpu));
             let served = timeline.and_then(|timeline| {
-                let woken = first_wakeup(timelines, pinned.pid, recording.start_ns)?;
-                let runs = timeline.runs.get(&pinned.pid)?;
-                served(capsule, runs, woken, recording.end_ns)
+                let woken = wakeups(timelines, pinned.pid, recording.start_ns);
+                served(capsule, timeline.runs.get(&pinned.pid)?, &woken, recording.end_ns)
             });
             all.push(served.ok_or_else(|| {
                 let (case, name, cpu) = (&recording.case, &capsule.name, pinned.cpu);
@@ -65,57 +56,44 @@ pub fn judge(recording: &Recording, timelines: &[Timeline]) -> anyhow::Result<Ve
     Ok(all)
 }
 
-/// The wake-up that began the load, whichever CPU it was seen on.
-pub fn first_wakeup(timelines: &[Timeline], pid: u32, start: u64) -> Option<u64> {
-    let after = |timeline: &Timeline| {
-        timeline.wakeups.get(&pid)?.iter().copied().find(|woken| *woken >= start)
-    };
-    timelines.iter().filter_map(after).min()
+/// The wake-ups since the load began, whichever CPU they were seen on, in order.
+pub fn wakeups(timelines: &[Timeline], pid: u32, start: u64) -> Vec<u64> {
+    let all = timelines.iter().filter_map(|timeline| timeline.wakeups.get(&pid)).flatten();
+    let mut since: Vec<u64> = all.copied().filter(|woken| *woken >= start).collect();
+    since.sort_unstable();
+    since
 }
 
-fn served(capsule: &Recorded, runs: &[Run], woken: u64, end: u64) -> Option<Served> {
+fn served(capsule: &Recorded, runs: &[Run], woken: &[u64], end: u64) -> Option<Served> {
     let (budget, period) = (capsule.budget_ns, capsule.period_ns);
-    let periods = end.checked_sub(woken)? / period;
-    if periods < 2 {
+    let (mut had, mut owed) = (0, 0);
+    let mut overruns_ns = Vec::new();
+    let mut longest = 0;
+    for (index, &from) in woken.iter().enumerate() {
+        let next = woken.get(index + 1);
+        // It went to sleep where its last run before the next wake-up ended.
+        let asleep = |next: &u64| runs.iter().rev().find(|run| run.end <= *next).map(|run| run.end);
+        let until = next.map_or(Some(end), asleep)?;
+        let periods = until.saturating_sub(from) / period;
+        let (mut total, mut due) = (0, 0);
+        for nth in 0..periods {
+            total += service_within(runs, from + nth * period, from + (nth + 1) * period);
+            due += budget;
+            overruns_ns.push(total.saturating_sub(due));
+        }
+        had += total;
+        owed += due;
+        longest = longest.max(longest_gap(runs, from, from + periods * period));
+    }
+    if overruns_ns.len() < 2 {
         return None;
     }
-    let mut total = 0;
-    let mut beyond = Vec::new();
-    for index in 0..periods {
-        let from = woken + index * period;
-        total += service_within(runs, from, from + period);
-        let due = (index + 1) * budget;
-        beyond.push(as_f64(i64::try_from(total).ok()? - i64::try_from(due).ok()?));
-    }
-    let all = woken..woken + periods * period;
-    let switched = runs.iter().filter(|run| all.contains(&run.start)).count();
-    let steepest = DRIFT_PER_RUN * as_f64(i64::try_from(switched).ok()?)
-        / as_f64(i64::try_from(periods).ok()?);
-    let owed = periods * budget;
-    let error = i64::try_from(total).ok()? - i64::try_from(owed).ok()?;
-    let longest = longest_gap(runs, woken, woken + periods * period);
-    let bound = 2 * (period - budget);
+    let error = i64::try_from(had).ok()? - i64::try_from(owed).ok()?;
     Some(Served {
         share_error: as_f64(error) / as_f64(i64::try_from(owed).ok()?),
-        overruns_ns: without_drift(&beyond, steepest),
-        gap_excess_ns: i64::try_from(longest).ok()? - i64::try_from(bound).ok()?,
+        overruns_ns,
+        gap_excess_ns: i64::try_from(longest).ok()? - i64::try_from(2 * (period - budget)).ok()?,
     })
-}
-
-/// What is above zero of `values` without the line through them (least squares), as far as it is no
-/// steeper than `steepest` a step.
-fn without_drift(values: &[f64], steepest: f64) -> Vec<u64> {
-    let steps = || (0i32..).map(f64::from);
-    let count: f64 = values.iter().map(|_| 1.0).sum();
-    let mean = values.iter().sum::<f64>() / count;
-    let middle = (count - 1.0) / 2.0;
-    let rises = values.iter().zip(steps()).map(|(value, step)| (value - mean) * (step - middle));
-    let spread: f64 = values.iter().zip(steps()).map(|(_, step)| (step - middle).powi(2)).sum();
-    let slope = if values.len() < DRIFT_FROM { 0.0 } else { rises.sum::<f64>() / spread };
-    let slope = slope.clamp(-steepest, steepest);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= ns < 2^53")]
-    let whole = |value: f64| value.max(0.0).round() as u64;
-    values.iter().zip(steps()).map(|(value, step)| whole(value - slope * step)).collect()
 }
 
 /// The longest stretch of [from, to) without any of `runs`.
@@ -184,7 +162,7 @@ mod tests {
     #[test]
     fn an_exact_server_has_no_error() {
         let runs = [run(0, 2000), run(18_000, 20_000), run(20_000, 22_000)];
-        let served = served(&capsule(), &runs, 0, 30 * MS).unwrap();
+        let served = served(&capsule(), &runs, &[0], 30 * MS).unwrap();
         assert_eq!(served.share_error, 0.0);
         assert_eq!(served.overruns_ns, [0, 0, 0]);
         // 16 ms from 2 to 18 are exactly 2 (P - Q).
@@ -194,7 +172,7 @@ mod tests {
     #[test]
     fn an_overrun_that_is_repaid_shows_once() {
         let runs = [run(0, 2050), run(10_000, 11_950)];
-        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, &[0], 20 * MS).unwrap();
         assert_eq!(served.overruns_ns, [50_000, 0]);
         assert_eq!(served.share_error, 0.0);
     }
@@ -202,7 +180,7 @@ mod tests {
     #[test]
     fn too_little_service_is_an_error_too() {
         let runs = [run(0, 1000), run(10_000, 12_000)];
-        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, &[0], 20 * MS).unwrap();
         assert_eq!(served.share_error, -0.25);
         assert!(!rows(&[served])[0].holds);
     }
@@ -210,24 +188,26 @@ mod tests {
     #[test]
     fn a_gap_beyond_the_bound_shows() {
         let runs = [run(0, 2000), run(18_200, 20_200)];
-        let served = served(&capsule(), &runs, 0, 20 * MS).unwrap();
+        let served = served(&capsule(), &runs, &[0], 20 * MS).unwrap();
         assert_eq!(served.gap_excess_ns, 200_000);
         assert!(!rows(&[served])[2].holds);
     }
 
     #[test]
-    fn a_slow_drift_is_the_measures_and_a_fast_one_is_not() {
-        let ramp =
-            |step: f64| (0..100).map(|at| 30_000.0 + step * f64::from(at)).collect::<Vec<_>>();
-        assert!(without_drift(&ramp(800.0), 1000.0).iter().all(|&ns| ns == 30_000));
-        assert_eq!(without_drift(&ramp(3000.0), 1000.0).last(), Some(&(30_000 + 2000 * 99)));
-        assert_eq!(without_drift(&[5.0], 1000.0), [5]);
+    fn sums_begin_anew_with_each_wake_up() {
+        // Two periods with 50 us too much, asleep from 12.05 ms, and one exact period from 40 ms.
+        let runs = [run(0, 2050), run(10_000, 12_050), run(40_000, 42_000)];
+        let served = served(&capsule(), &runs, &[0, 40 * MS], 50 * MS).unwrap();
+        assert_eq!(served.overruns_ns, [50_000, 0]);
+        let all = [run(0, 2050), run(10_000, 12_050), run(20_000, 22_000), run(40_000, 42_000)];
+        let served = super::served(&capsule(), &all, &[0, 40 * MS], 50 * MS).unwrap();
+        assert_eq!(served.overruns_ns, [50_000, 100_000, 0]);
     }
 
     #[test]
     fn nothing_measured_never_holds() {
         assert!(rows(&[]).iter().all(|row| !row.holds));
-        assert_eq!(served(&capsule(), &[], 0, 19 * MS), None);
+        assert_eq!(served(&capsule(), &[], &[0], 19 * MS), None);
     }
 
     #[test]

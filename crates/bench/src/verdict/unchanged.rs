@@ -5,7 +5,7 @@
 
 use evenkeel_model::BenchRow;
 
-use super::saturated::{as_f64, first_wakeup, service_within};
+use super::saturated::{as_f64, service_within, wakeups};
 use crate::recording::Recording;
 use crate::trace::{Run, Timeline};
 
@@ -28,7 +28,7 @@ fn lanes(traced: &Traced) -> anyhow::Result<Vec<Lane>> {
         for pinned in &capsule.pinned {
             let found = usize::try_from(pinned.cpu).ok().and_then(|cpu| {
                 let runs = timelines.get(cpu)?.runs.get(&pinned.pid)?;
-                let woken = first_wakeup(timelines, pinned.pid, recording.start_ns)?;
+                let woken = *wakeups(timelines, pinned.pid, recording.start_ns).first()?;
                 let after = runs.iter().filter(|run| run.start >= woken);
                 let relative = |run: &Run| Run { start: run.start - woken, end: run.end - woken };
                 let periods = recording.end_ns.saturating_sub(woken) / capsule.period_ns;

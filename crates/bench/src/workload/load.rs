@@ -31,6 +31,28 @@ pub fn spin(window: Window) -> anyhow::Result<Done> {
     Ok(Done { count, executed_ns: executed(), elapsed_ns: now() - window.start })
 }
 
+/// Periods of work between two rests.
+const ROUND: u64 = 100;
+
+/// Computes until the end; after every hundred periods it sleeps for two and a bit, so that its server
+/// begins anew: with a whole budget, no debt, and a deadline that is known from outside.
+pub fn spin_in_rounds(period: u64, window: Window) -> anyhow::Result<Done> {
+    let (mut count, mut rest_at) = (0, window.start + ROUND * period);
+    loop {
+        let time = now();
+        if time >= window.end {
+            break;
+        }
+        if time >= rest_at {
+            let rested = time + 2 * period + period / 5;
+            rest_at = rested + ROUND * period;
+            sleep_until(rested);
+        }
+        count += 1;
+    }
+    Ok(Done { count, executed_ns: executed(), elapsed_ns: now() - window.start })
+}
+
 /// `count` threads that all compute until the end. Their stacks are small: a thousand fit anywhere.
 pub fn threads(count: u32, window: Window) -> anyhow::Result<Done> {
     let work = move || while now() < window.end {};

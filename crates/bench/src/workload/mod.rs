@@ -40,6 +40,10 @@ pub fn main(words: &[&str]) -> anyhow::Result<()> {
     }
     match what {
         ["spin"] => in_window(load::spin),
+        ["spin", period] => {
+            let period = number(period)?;
+            in_window(|window| load::spin_in_rounds(period, window))
+        }
         ["periodic", work, period] => {
             let (work, period) = (number(work)?, number(period)?);
             let room = periodic::room();

@@ -136,6 +136,29 @@ static __always_inline void end_switch(struct ek_cpu *cpu, u64 t)
 	cpu->left_tid = 0;
 }
 
+/* Bit of the soft interrupt that timers such as ours run in. */
+#define HRTIMER_SOFTIRQ 8
+
+/* Has a timer been left to ksoftirqd? handle_softirqs() (kernel/softirq.c) does that where one becomes
+ * due while others are served and the CPU is to be rescheduled. Until ksoftirqd has had its turn, or
+ * until the next interrupt, which may be the tick, no timer of ours fires on this CPU
+ * (softirq_activated, kernel/time/hrtimer.c). */
+static __always_inline bool timers_were_left(struct ek_cpu *cpu)
+{
+	u32 pending = 0;
+
+	if (&__softirq_pending) {
+		const u16 *its = bpf_per_cpu_ptr(&__softirq_pending, cpu->index);
+		if (its)
+			pending = *its;
+	} else if (&irq_stat) {
+		const irq_cpustat_t *its = bpf_per_cpu_ptr(&irq_stat, cpu->index);
+		if (its && __builtin_preserve_field_info(its->__softirq_pending, 2))
+			pending = its->__softirq_pending;
+	}
+	return pending >> HRTIMER_SOFTIRQ & 1;
+}
+
 /* How long what runs may go on from `t`: for its turn or its server's budget, whichever ends first. */
 static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 {
@@ -143,6 +166,9 @@ static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 	struct ek_server *s = server_at(cpu, id);
 	u64 until = 0;
 
+	/* The end of the interrupt that this causes serves them. */
+	if (timers_were_left(cpu) && !without(EK_WITHOUT_SOFTIRQ))
+		kick(cpu, SCX_KICK_PREEMPT);
 	/* A CPU on its way out: a timer for each run of ksoftirqd would wake ksoftirqd again. */
 	if (id == EK_KTHREADS && !is_usable(cpu)) {
 		cpu->exhausted_at_ns = 0;

@@ -215,16 +215,6 @@ static __noinline bool enqueue_capsule(struct task_struct *p, struct task *task,
 	return true;
 }
 
-/* The thread that does what a CPU's soft interrupts have left. */
-static __always_inline bool is_ksoftirqd(struct task_struct *p, struct ek_cpu *cpu)
-{
-	if (!&ksoftirqd)
-		return false;
-	struct task_struct *const *its = bpf_per_cpu_ptr(&ksoftirqd, cpu->index);
-
-	return its && *its == p;
-}
-
 static __always_inline void enqueue_kthread(struct task_struct *p, struct task *task,
 					    struct ek_cpu *cpu)
 {
@@ -241,12 +231,6 @@ static __always_inline void enqueue_kthread(struct task_struct *p, struct task *
 		wake(cpu, EK_KTHREADS, t);
 		kick_for(cpu, claim_on(cpu, EK_KTHREADS, 0));
 	}
-	/* Soft interrupts are pending and nobody does them until this thread runs, or until the next
-	 * interrupt, which may be the tick: handle_softirqs() (kernel/softirq.c) leaves the rest where the
-	 * CPU is to be rescheduled. Our timers are among them, and no other fires meanwhile
-	 * (softirq_activated, kernel/time/hrtimer.c). So there is to be an interrupt. */
-	if (is_ksoftirqd(p, cpu) && !without(EK_WITHOUT_SOFTIRQ))
-		kick(cpu, 0);
 }
 
 /* Virtual time that a thread of best effort waits with: not more than a turn of credit for sleep,

@@ -64,6 +64,10 @@ struct cgroup {
 	struct cgroup *ancestors[];
 };
 
+typedef struct {
+	unsigned int __softirq_pending;
+} irq_cpustat_t;
+
 /* A run queue's clock, and the same without what interrupts and the hypervisor took. */
 struct rq {
 	u64 clock;
@@ -211,7 +215,9 @@ static long (*const bpf_timer_start)(struct bpf_timer *timer, u64 ns, u64 flags)
 
 /* Kernel functions that have had one form since 6.18. */
 extern struct rq runqueues __ksym;
-extern struct task_struct *ksoftirqd __ksym __weak;
+/* Pending soft interrupts of a CPU: a variable of its own on x86 since 6.15, elsewhere in a struct. */
+extern u16 __softirq_pending __ksym __weak;
+extern irq_cpustat_t irq_stat __ksym __weak;
 /* A symbol without a type: the CPUs that take threads. One that goes leaves it some time before the
  * scheduler is told. */
 extern const void __cpu_active_mask __ksym __weak;
