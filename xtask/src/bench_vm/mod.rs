@@ -37,8 +37,9 @@ const PROBE_LIMIT: Duration = Duration::from_secs(120);
 /// Measurements of microseconds, by time stamps of which two, one of the scheduler and one of the
 /// trace, have to be of the same moment.
 const FINE: [&str; 2] = ["saturated", "outside"];
-/// A tenth of what is measured.
-const FINE_STEP_US: u32 = 5;
+/// A tenth of what is measured, or less. Not a divisor of milliseconds: turns of the CPUs that came at the
+/// same moment of every period would shift the same of the two stamps each time, and add up.
+const FINE_STEP_US: u32 = 3;
 /// Measurements that mostly wait, for minutes of virtual time, and whose figures are counts.
 const PATIENT: [&str; 1] = ["soak"];
 /// Every step of skipped time costs the host some 30 us: at 20 us a second of waiting takes longer
