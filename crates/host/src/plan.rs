@@ -202,6 +202,9 @@ impl fmt::Display for Step {
                 write!(f, "priority band {before} -> {after}")
             }
             Step::SetCpus { before, after, .. } => {
+                if before == after {
+                    return write!(f, "threads -> back to {}", cpus_word(after));
+                }
                 write!(f, "{} -> {}", cpus_word(before), cpus_word(after))
             }
             Step::CreateGroup { enforcer, own, cpus, band, .. } => {

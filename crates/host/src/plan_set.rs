@@ -8,7 +8,7 @@ use crate::bands::CAPSULES_MAX;
 use crate::change::change_steps;
 use crate::error::HostError;
 use crate::host::Host;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::request::{Request, SetRequest};
 use crate::state::{CapsuleRecord, State};
 
@@ -38,8 +38,15 @@ impl Host {
         set_own_parts(&mut after)?;
         self.check_parent_keeps(state, &after, before.parent.as_ref(), &*enforcer)?;
         self.check_parent_keeps(state, &after, Some(name), &*enforcer)?;
-        let steps = change_steps(&state.capsules, &mut after, name)
+        let mut steps = change_steps(&state.capsules, &mut after, name)
             .ok_or(HostError::TooManyCapsules(CAPSULES_MAX))?;
+        if request.cpus.as_ref() == Some(&before.cpus) {
+            // Asked for by name: threads that were moved away, by the kernel when a CPU went offline
+            // for example, are brought back.
+            let cpus = before.cpus.clone();
+            let step = Step::SetCpus { capsule: name.clone(), before: cpus.clone(), after: cpus };
+            steps.push(step);
+        }
         Ok(Plan {
             request: Request::Set(request.clone()),
             steps,

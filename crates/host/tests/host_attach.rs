@@ -414,9 +414,21 @@ fn priorities_and_cpus_follow_the_capsule() {
     let lifted = bench.host.show(&name, Span::ZERO).unwrap().priorities.unwrap().lowest;
     assert!(lifted > lowest);
     priority(lifted);
-    for (tid, (_, _, affinity)) in snapshots(helper.pid()) {
-        assert_eq!(affinity, cpus("1"), "thread {tid}");
+    let all_on = |expected: &str| {
+        for (tid, (_, _, affinity)) in snapshots(helper.pid()) {
+            assert_eq!(affinity, cpus(expected), "thread {tid}");
+        }
+    };
+    all_on("1");
+    // As the kernel does where the only CPU goes offline. The same CPUs again bring it back.
+    for tid in process::threads(helper.pid()).unwrap() {
+        let _ = set_affinity(tid, &cpus("0-1"));
     }
+    let again = SetRequest { name: name.clone(), reservation: None, cpus: Some(cpus("1")) };
+    let plan = bench.host.plan_set(&again).unwrap();
+    assert_eq!(plan.to_string(), format!("{name}: threads -> back to CPU 1\n"));
+    bench.apply(Ok(plan)).unwrap();
+    all_on("1");
     bench.apply(bench.host.plan_delete(&name)).unwrap();
     assert_eq!(snapshot(helper.pid().leader()).unwrap(), before);
 }

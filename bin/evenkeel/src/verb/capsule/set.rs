@@ -29,6 +29,9 @@ pub struct Words {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     period: Option<Span>,
     /// New CPUs, as a list: 0, 0-3 or 0-3,8
+    ///
+    /// The same CPUs again bring back threads that were moved away from them: the kernel does that where
+    /// a CPU goes offline, and does not undo it.
     #[arg(long, value_name = "LIST", value_parser = cpu_set, allow_hyphen_values = true)]
     cpus: Option<CpuSet>,
     #[command(flatten)]
