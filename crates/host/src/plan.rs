@@ -201,12 +201,7 @@ impl fmt::Display for Step {
             Step::Reband { before, after, .. } => {
                 write!(f, "priority band {before} -> {after}")
             }
-            Step::SetCpus { before, after, .. } => {
-                if before == after {
-                    return write!(f, "threads -> back to {}", cpus_word(after));
-                }
-                write!(f, "{} -> {}", cpus_word(before), cpus_word(after))
-            }
+            Step::SetCpus { before, after, .. } => f.write_str(&cpus_change(before, after)),
             Step::CreateGroup { enforcer, own, cpus, band, .. } => {
                 write!(f, "{enforcer} group none -> {} on {}", share(*own), cpus_word(cpus))?;
                 band.map_or(Ok(()), |band| write!(f, ", priority band {band}"))
@@ -286,6 +281,14 @@ fn threads_word(threads: usize) -> String {
 fn cpus_word(cpus: &CpuSet) -> String {
     let word = if cpus.len() == 1 { "CPU" } else { "CPUs" };
     format!("{word} {cpus}")
+}
+
+/// From some CPUs to others, or back to the same.
+fn cpus_change(before: &CpuSet, after: &CpuSet) -> String {
+    if before == after {
+        return format!("threads -> back to {}", cpus_word(after));
+    }
+    format!("{} -> {}", cpus_word(before), cpus_word(after))
 }
 
 /// A capsule's own share in words.
