@@ -167,7 +167,7 @@ static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 	u64 until = 0;
 
 	/* The end of the interrupt that this causes serves them. */
-	if (timers_were_left(cpu) && !without(EK_WITHOUT_SOFTIRQ))
+	if (timers_were_left(cpu))
 		kick(cpu, SCX_KICK_PREEMPT);
 	/* A CPU on its way out: a timer for each run of ksoftirqd would wake ksoftirqd again. */
 	if (id == EK_KTHREADS && !is_usable(cpu)) {

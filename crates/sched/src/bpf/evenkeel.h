@@ -84,7 +84,6 @@ struct ek_settings {
 #define EK_WITHOUT_TASK_CPU 64
 #define EK_WITHOUT_YIELD 128
 #define EK_WITHOUT_DEBT 256
-#define EK_WITHOUT_SOFTIRQ 512
 /* ... and those that the loader leaves out, once and for all: flags, operations and the time-out of the
  * scheduler as the kernel is told them, and the pin of its link. */
 #define EK_WITHOUT_ENQ_LAST 65536
