@@ -181,16 +181,19 @@ fn the_scheduler_agrees_with_the_policy() {
     let sets = [("a", 2_000, 10), ("b", 6_000, 30), ("c", 10_000, 50), ("d", 20_000, 100)];
     let names: Vec<CapsuleName> =
         sets.iter().map(|(name, budget, period)| scx.create(name, *budget, *period, "1")).collect();
-    let recorder = std::thread::spawn(|| trace::record(Span::from_s(6), &|| false).unwrap());
-    sleep(Duration::from_millis(500));
-    let scripts =
-        [SPIN, "while :; do sleep 0.007; i=0; while [ $i -lt 300 ]; do i=$((i+1)); done; done"];
+    // To start takes parts that the kernel does not preempt: before the recording, which begins with
+    // everybody asleep, and with all servers' budgets whole.
+    let scripts = [
+        "sleep 4; while :; do :; done",
+        "sleep 4; while :; do sleep 0.007; i=0; while [ $i -lt 300 ]; do i=$((i+1)); done; done",
+    ];
     let _inside: Vec<Helper> = names
         .iter()
         .enumerate()
         .map(|(i, name)| scx.inside(name, Role::Vcpu, scripts[i % 2]))
         .collect();
-    let file = recorder.join().unwrap();
+    sleep(Duration::from_secs(1));
+    let file = trace::record(Span::from_s(5), &|| false).unwrap();
     if let Some(path) = std::env::var_os("EK_TRACE_TO") {
         file.write(path.as_ref()).unwrap();
     }
