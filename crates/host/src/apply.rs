@@ -21,7 +21,7 @@ use evenkeel_sched::EnforcerError;
 
 use crate::error::HostError;
 use crate::host::{Host, Outcome};
-use crate::members::{Aspect, conform, placement};
+use crate::members::{Aspect, ask_for_cpus, conform, placement};
 use crate::plan::{Direction, Plan, Step};
 use crate::plan_attach::is_gone;
 use crate::release::{Whom, release};
@@ -266,7 +266,11 @@ impl<'a> Executor<'a> {
             self.host.enforcer(record.enforcer)?.set_reservation(name, record.own, &both)?;
         }
         self.record_mut(name)?.cpus = cpus.clone();
-        self.conform(name, Aspect::All)?;
+        match ask_for_cpus(&*self.host.enforcer(record.enforcer)?, name, self.record(name)?) {
+            Err(error) if !error.is_gone() => return Err(error.into()),
+            // A group that has gone has no members.
+            _ => self.conform(name, Aspect::All)?,
+        }
         if record.enforcer != EnforcerKind::Rtgroup {
             // A quota is shared by all CPUs, so that it depends on their number; our scheduler has
             // a server on each.

@@ -57,6 +57,27 @@ pub enum Aspect {
     All,
 }
 
+/// Asks for the capsule's CPUs for every member that keeps none of its own, also where they read as they
+/// should: the kernel remembers what was asked for last (`user_cpus_ptr`), shows less of it while a CPU
+/// is offline, and gives all of it back later.
+pub fn ask_for_cpus(
+    enforcer: &dyn Enforcer,
+    name: &CapsuleName,
+    record: &CapsuleRecord,
+) -> Result<(), EnforcerError> {
+    for tid in enforcer.members(name)? {
+        let asked = enforcer.role_by_group(tid).and_then(|by_group| match by_group {
+            Some(_) => Ok(()),
+            None => Ok(sched::set_affinity(tid, &record.cpus)?),
+        });
+        match asked {
+            Err(error) if !error.is_gone() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes every member as the capsule says, until a round finds nothing to do. The answer is how
 /// many were changed.
 pub fn conform(

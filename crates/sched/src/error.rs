@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong when the kernel is asked to keep a reservation.
 
-use evenkeel_kernel::Tid;
 use evenkeel_kernel::cgroup::CgroupError;
 use evenkeel_kernel::process::ProcessError;
+use evenkeel_kernel::{FileError, Tid};
+
 use evenkeel_kernel::sched::SchedError;
 use evenkeel_model::{CpuSet, EnforcerKind};
 
@@ -29,6 +30,9 @@ pub enum EnforcerError {
     /// A thread could not be looked at.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// What the kernel says of its CPUs could not be read.
+    #[error(transparent)]
+    Cpus(#[from] FileError),
     /// Our scheduler could not be loaded, found or told something.
     #[error(transparent)]
     Scx(#[from] ScxError),

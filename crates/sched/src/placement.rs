@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use evenkeel_kernel::Tid;
 use evenkeel_kernel::sched::{self, Policy, SchedAttr};
+use evenkeel_kernel::{Tid, cpu};
 use evenkeel_model::{Band, CpuSet, Role};
 
 use crate::EnforcerError;
@@ -51,9 +51,11 @@ impl Placement {
     pub fn drift(&self, tid: Tid) -> Result<Vec<String>, EnforcerError> {
         let policy = self.policy_drift(tid)?;
         let affinity = sched::affinity(tid)?;
-        let elsewhere = (affinity != self.cpus)
-            .then(|| format!("may run on CPUs {affinity} instead of {}", self.cpus));
-        Ok(policy.into_iter().chain(elsewhere).collect())
+        // The kernel's answer leaves out what is offline.
+        let elsewhere =
+            affinity != self.cpus && affinity != self.cpus.intersection(&cpu::online()?);
+        let words = || format!("may run on CPUs {affinity} instead of {}", self.cpus);
+        Ok(policy.into_iter().chain(elsewhere.then(words)).collect())
     }
 
     /// How the policy of `tid` differs, in words.
