@@ -138,11 +138,15 @@ static __always_inline void end_switch(struct ek_cpu *cpu, u64 t)
 
 /* Bit of the soft interrupt that timers such as ours run in. */
 #define HRTIMER_SOFTIRQ 8
+/* Longer than the soft interrupts of a tick take. */
+#define NEAR_NS 100000
 
 /* Has a timer been left to ksoftirqd? handle_softirqs() (kernel/softirq.c) does that where one becomes
  * due while others are served and the CPU is to be rescheduled. Until ksoftirqd has had its turn, or
  * until the next interrupt, which may be the tick, no timer of ours fires on this CPU
- * (softirq_activated, kernel/time/hrtimer.c). */
+ * (softirq_activated, kernel/time/hrtimer.c). Looked for where a thread begins or goes on, where
+ * ksoftirqd wakes, and, since the kernel goes on with a thread that has slice left without a word to us,
+ * after each tick that has a timer near. */
 static __always_inline bool timers_were_left(struct ek_cpu *cpu)
 {
 	u32 pending = 0;
@@ -157,6 +161,15 @@ static __always_inline bool timers_were_left(struct ek_cpu *cpu)
 			pending = its->__softirq_pending;
 	}
 	return pending >> HRTIMER_SOFTIRQ & 1;
+}
+
+/* Is a timer of ours due while the soft interrupts of this tick are served? */
+static __always_inline bool has_timer_near(struct ek_cpu *cpu, u64 t)
+{
+	u64 soon = t + NEAR_NS;
+
+	return (cpu->exhausted_at_ns && cpu->exhausted_at_ns < soon) ||
+	       (cpu->throttled.len && cpu->throttled.slot[0].key < soon);
 }
 
 /* How long what runs may go on from `t`: for its turn or its server's budget, whichever ends first. */

@@ -231,6 +231,8 @@ static __always_inline void enqueue_kthread(struct task_struct *p, struct task *
 		wake(cpu, EK_KTHREADS, t);
 		kick_for(cpu, claim_on(cpu, EK_KTHREADS, 0));
 	}
+	if (timers_were_left(cpu))
+		kick(cpu, SCX_KICK_PREEMPT);
 }
 
 /* Virtual time that a thread of best effort waits with: not more than a turn of credit for sleep,

@@ -150,7 +150,7 @@ void ek_tick(u64 *ctx)
 	if (without(EK_WITHOUT_TIMER))
 		return;
 	if ((task->server < EK_KTHREADS && server_at(cpu, task->server)->state == EK_THROTTLED) ||
-	    is_beaten(cpu))
+	    is_beaten(cpu) || has_timer_near(cpu, t))
 		set_slice(p, 0);
 }
 
