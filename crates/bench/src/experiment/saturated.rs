@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! 1 to 32 capsules on all CPUs, each with one spinner per CPU that is pinned there. A spinner rests
-//! after every hundred periods, so that what is measured does not add up over thousands of them.
+//! after every fifty periods, so that what is measured does not add up over thousands of them.
 
 use evenkeel_model::{CapsuleName, CpuIndex};
 use evenkeel_sched::scx::running;
@@ -8,9 +8,15 @@ use evenkeel_sched::scx::running;
 use super::session::{Session, Workload, window_in};
 use super::tracer::Tracer;
 use crate::recording::{Pinned, Recorded, Recording};
-use crate::workload::{now, sleep_until};
+use crate::workload::{Window, now, sleep_until};
 
 const MS: u64 = 1_000_000;
+
+/// From a CPU's start to that of the next one: half of the shortest period. Two that do the same at the
+/// same time change turns at the same instruction each time; and one that begins a run while the other
+/// is busy, and ends it while the other is idle, has a turn in between where it begins only. What the
+/// two clocks of the measure differ by would add up.
+const APART: u64 = MS;
 
 /// One constellation: (budget, period) of each capsule, and how long it is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,19 +92,23 @@ pub fn record_beside(
     let Loaded { names, mut workloads, mut capsules } = load(session, case)?;
     let outside: anyhow::Result<Vec<Workload>> =
         beside.iter().map(|words| session.start(None, words)).collect();
-    workloads.extend(outside?);
+    let mut outside = outside?;
     // Its buffers take a while: before the window is fixed.
     let tracer = Tracer::start(session.cpus)?;
     let longest = case.reservations.iter().map(|(_, period)| *period).max().unwrap_or(0);
     // After a whole period asleep a server wakes with a full budget and a new deadline, so that its
     // periods are known from outside.
     let window = window_in(longest + longest / 5 + 100 * MS, case.length_ns);
-    for workload in &mut workloads {
+    for workload in &mut outside {
         workload.begin(window)?;
+    }
+    let apart = (0..u64::from(session.cpus)).map(|cpu| cpu * APART).cycle();
+    for (workload, later) in workloads.iter_mut().zip(apart) {
+        workload.begin(Window { start: window.start + later, ..window })?;
     }
     sleep_until(window.end);
     let (formats, lost) = tracer.finish(&directory)?;
-    for workload in workloads {
+    for workload in workloads.into_iter().chain(outside) {
         workload.result::<serde_json::Value>()?;
     }
     for (name, capsule) in names.iter().zip(&mut capsules) {
@@ -123,6 +133,7 @@ fn own_account(name: &CapsuleName, capsule: &mut Recorded) -> anyhow::Result<()>
 /// Capsules with their spinners, ready to begin.
 struct Loaded {
     names: Vec<CapsuleName>,
+    /// Of each capsule one for each CPU.
     workloads: Vec<Workload>,
     capsules: Vec<Recorded>,
 }

@@ -12,7 +12,7 @@
 //! A sum adds up what the measure itself errs by at each switch. The bench's CPUs take turns, and where
 //! the turn changes between the scheduler's look at the clock and the trace's, a few hundred
 //! instructions later, the two are apart by a turn. So the sum begins anew with each wake-up: the
-//! spinners sleep, long enough for a whole budget and no debt, after every hundred periods.
+//! spinners sleep, long enough for a whole budget and no debt, after every fifty periods.
 
 use evenkeel_model::BenchRow;
 

@@ -32,9 +32,9 @@ pub fn spin(window: Window) -> anyhow::Result<Done> {
 }
 
 /// Periods of work between two rests.
-const ROUND: u64 = 100;
+const ROUND: u64 = 50;
 
-/// Computes until the end; after every hundred periods it sleeps for two and a bit, so that its server
+/// Computes until the end; after every fifty periods it sleeps for two and a bit, so that its server
 /// begins anew: with a whole budget, no debt, and a deadline that is known from outside.
 pub fn spin_in_rounds(period: u64, window: Window) -> anyhow::Result<Done> {
     let (mut count, mut rest_at) = (0, window.start + ROUND * period);
