@@ -17,13 +17,14 @@ use evenkeel_kernel::{Tid, process, sched};
 use evenkeel_model::{CapsuleName, NetworkContextKind, Role, Span};
 use evenkeel_sched::scx::{intf, running};
 use support::scx::{SPIN, Scx, share_of_process, unload};
-use support::{Helper, cpus, spawn_shell};
+use support::{Helper, cpus, spawn_helper, spawn_shell};
 
 /// Not a test: what this program is when a test starts it as a helper.
 #[test]
 fn helper() {
     match support::helper().as_deref() {
         Some("loader") => support::scx::loader(),
+        Some("crowd") => crowd(),
         Some(other) => panic!("no helper '{other}'"),
         None => {}
     }
@@ -88,24 +89,31 @@ fn an_escaped_thread_is_found_and_brought_back() {
 #[test]
 fn nobody_starves_beside_full_capsules() {
     let Some(scx) = Scx::new("nobody_starves", intf::EK_WITHOUT_PATIENCE) else { return };
-    let mut spinners = Vec::new();
-    for (name, cpu) in [("a", "0"), ("b", "1")] {
-        let name = scx.create(name, 95_000, 100, cpu);
-        // Four levels, all of them busy.
-        for role in [Role::Vhost, Role::Io, Role::Vcpu, Role::Vmm] {
-            spinners.push(scx.inside(&name, role, SPIN));
-        }
-    }
-    let crowd: Vec<Helper> = (0..60).map(|_| spawn_shell(SPIN)).collect();
-    sleep(Duration::from_secs(16));
+    let names = [("a", "0"), ("b", "1")].map(|(name, cpu)| scx.create(name, 95_000, 100, cpu));
+    // Four levels in each, all of them busy.
+    let roles = [Role::Vhost, Role::Io, Role::Vcpu, Role::Vmm];
+    let inside = |name| roles.map(|role| scx.inside(name, role, SPIN));
+    let spinners = names.each_ref().map(inside);
+    // Last, since from here on we are one of many outside.
+    let crowd = spawn_helper("crowd");
+    sleep(Duration::from_secs(20));
     assert_eq!(running::look().unwrap(), running::Running::Ours, "{:?}", running::why_not());
-    let starved: Vec<_> = spinners
-        .iter()
-        .chain(&crowd)
-        .map(|helper| process::cpu_time(helper.pid().leader()).unwrap())
-        .filter(|time| *time < Span::from_ms(1))
-        .collect();
-    assert!(starved.is_empty(), "{} of {} never ran", starved.len(), spinners.len() + crowd.len());
+    let ran = |tid: &Tid| process::cpu_time(*tid).unwrap() >= Span::from_ms(1);
+    assert!(spinners.iter().flatten().all(|one| ran(&one.pid().leader())), "inside");
+    let outside = process::threads(crowd.pid()).unwrap().iter().filter(|tid| ran(tid)).count();
+    assert!(outside >= CROWD, "{outside} of {CROWD} ran");
+}
+
+/// Threads of the crowd.
+const CROWD: usize = 60;
+
+/// So many threads that compute for ever, beside the two of the test harness.
+fn crowd() {
+    std::thread::scope(|scope| {
+        for _ in 0..CROWD {
+            scope.spawn(|| while std::hint::black_box(true) {});
+        }
+    });
 }
 
 /// Best effort keeps its floor when capsules have the rest.

@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -36,7 +37,11 @@ const BOOT_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    failed: PathBuf,
 }
+
+/// Jobs that this process has begun.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 impl RunDirectory {
     /// A new directory below `cache`/run; those that killed runs left behind are removed.
@@ -44,10 +49,11 @@ impl RunDirectory {
         let parent = cache.join("run");
         fs::create_dir_all(&parent).with_context(|| format!("creating {}", parent.display()))?;
         remove_leftovers(&parent);
-        let path = parent.join(std::process::id().to_string());
+        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!("{}.{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).with_context(|| format!("creating {}", path.display()))?;
-        Ok(RunDirectory { path })
+        Ok(RunDirectory { path, failed: parent.join(format!("failed.{number}")) })
     }
 
     /// The directory, which the machine sees under the same path.
@@ -58,10 +64,15 @@ impl RunDirectory {
     /// Leaves what is in the directory for whoever wants to know what went wrong, in the place of
     /// the last run that did; says where.
     pub fn keep(&self) -> PathBuf {
-        let failed = self.path.with_file_name("failed");
-        let _ = fs::remove_dir_all(&failed);
+        let _ = fs::remove_dir_all(&self.failed);
         // Where it cannot be renamed it stays until the next run.
-        if fs::rename(&self.path, &failed).is_ok() { failed } else { self.path.clone() }
+        let renamed = fs::rename(&self.path, &self.failed).is_ok();
+        if renamed { self.failed.clone() } else { self.path.clone() }
+    }
+
+    /// Where its files are, kept or not.
+    pub fn present(&self) -> &Path {
+        if self.path.exists() { &self.path } else { &self.failed }
     }
 }
 
@@ -75,7 +86,8 @@ impl Drop for RunDirectory {
 fn remove_leftovers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.parse::<u32>().is_ok() && !Path::new("/proc").join(&name).exists() {
+        let process = name.split('.').next().filter(|process| process.parse::<u32>().is_ok());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

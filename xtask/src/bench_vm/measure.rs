@@ -5,15 +5,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use evenkeel_bench::verdict;
+use evenkeel_model::BenchRow;
 
 use crate::bench;
 use crate::bench_vm::job::{self, Limits, RunDirectory};
 use crate::bench_vm::kernel::KernelTree;
-use crate::bench_vm::machine::Shape;
+use crate::bench_vm::machine::{Accelerator, Shape};
 use crate::bench_vm::options::Options;
 use crate::metadata::workspace_root;
 
@@ -40,17 +43,56 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let program = build(options.short)?;
     let raw = cache.join(if options.deterministic { "raw-deterministic" } else { "raw" });
-    let mut rows = Vec::new();
-    for part in parts.iter().filter(|part| !part.measurements.is_empty()) {
+    let one = |part: &Part| {
         let kept = raw.join(part.name);
         let _ = fs::remove_dir_all(&kept);
         fs::create_dir_all(&kept).with_context(|| format!("creating {}", kept.display()))?;
         let failed = measure(options, cache, kernel, part, &program, &kept).err();
-        rows.extend(verdict::rows(&kept)?);
+        let mut rows = verdict::rows(&kept)?;
         rows.extend(failed.map(|error| verdict::not_measured(part.name, &format!("{error:#}"))));
+        anyhow::Ok(rows)
+    };
+    let wanted = || parts.iter().filter(|part| !part.measurements.is_empty());
+    let is_counted = |part: &&Part| matches!(part.shape.accelerator, Accelerator::Counted { .. });
+    // Time that is counted does not care what else this host does; other time wants it for itself.
+    let mut all = at_once(wanted().filter(is_counted).collect(), &one)?;
+    for part in wanted().filter(|part| !is_counted(part)) {
+        all.push((part.name, one(part)?));
     }
+    let place = |name: &str| parts.iter().position(|part| part.name == name);
+    all.sort_by_key(|(name, _)| place(name));
     eprintln!("Raw data: {}", raw.display());
-    bench::run("vm", options.json, || rows)
+    bench::run("vm", options.json, || all.into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// The rows of a part, by its name.
+type Rows = (&'static str, Vec<BenchRow>);
+
+/// As many parts at a time as there are CPUs, each of which keeps one of them busy; the last ones first,
+/// which take longest.
+fn at_once(
+    parts: Vec<&Part>,
+    one: &(impl Fn(&Part) -> anyhow::Result<Vec<BenchRow>> + Sync),
+) -> anyhow::Result<Vec<Rows>> {
+    let workers = thread::available_parallelism().context("counting CPUs")?.get().min(parts.len());
+    let waiting = Mutex::new(parts);
+    let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(part) = take() {
+            done.push((part.name, one(part)?));
+        }
+        anyhow::Ok(done)
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            let done = worker.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+            all.extend(done?);
+        }
+        Ok(all)
+    })
 }
 
 /// Runs the program in a machine and moves what it wrote to `kept`, whatever became of it.
@@ -78,9 +120,7 @@ fn measure(
     );
     let limits = Limits { time: options.time_limit.unwrap_or(MEASURE_LIMIT) };
     let status = job::run(kernel, &part.shape, &directory, &command, &limits);
-    // A run that failed has left its files elsewhere.
-    let failed = directory.path().with_file_name("failed");
-    let from = if status.is_err() { failed.as_path() } else { directory.path() };
+    let from = directory.present();
     for name in ["out", "stderr", "dmesg", "console.log", job::REGISTERS] {
         let (old, new) = (from.join(name), kept.join(name));
         if old.exists() {
