@@ -172,6 +172,15 @@ static __always_inline bool has_timer_near(struct ek_cpu *cpu, u64 t)
 	       (cpu->throttled.len && cpu->throttled.slot[0].key < soon);
 }
 
+/* Does `p` run already? Then it was of another class until now, or an attribute of it was changed, and no
+ * switch follows. */
+static __always_inline bool is_on_cpu(struct ek_cpu *cpu, struct task_struct *p)
+{
+	const struct rq *rq = bpf_per_cpu_ptr(&runqueues, cpu->index);
+
+	return rq && rq->curr == p;
+}
+
 /* How long what runs may go on from `t`: for its turn or its server's budget, whichever ends first. */
 static __noinline int arm_end(struct ek_cpu *cpu, struct task *task, u64 t)
 {

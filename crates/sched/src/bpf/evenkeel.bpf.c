@@ -62,8 +62,8 @@ void ek_running(u64 *ctx)
 	note(cpu, t, SERVER_EVENT(id, EK_EV_RUN), 0, TID_LEVEL(p, task));
 	begin(cpu, p, task, t);
 	arm_end(cpu, task, t);
-	/* The same thread again, an attribute of which was changed: no switch follows. */
-	if (cpu->left_tid == (u32)p->pid)
+	/* What it ran in another class is not charged. */
+	if (cpu->left_tid == (u32)p->pid || is_on_cpu(cpu, p))
 		end_switch(cpu, t);
 	/* Not the one to run (any more): moved while it was queued, out of budget, or overtaken between
 	 * the choice and now. */
@@ -121,6 +121,17 @@ int ek_switch(u64 *ctx)
 		cpu->exhausted_at_ns += t - cpu->current_since_ns;
 	end_switch(cpu, t);
 	return 0;
+}
+
+/* A thread leaves our class, and may go on running: its account ends here. */
+SEC("struct_ops/ek_disable")
+void ek_disable(u64 *ctx)
+{
+	struct task_struct *p = (void *)ctx[0];
+	struct ek_cpu *cpu = cpu_at(cpu_of(p));
+
+	if (cpu && cpu->left_tid == (u32)p->pid && is_on_cpu(cpu, p))
+		end_switch(cpu, now());
 }
 
 SEC("struct_ops/ek_quiescent")
@@ -198,6 +209,7 @@ struct sched_ext_ops evenkeel = {
 	.cpu_online = (void *)ek_cpu_online,
 	.cpu_offline = (void *)ek_cpu_offline,
 	.init_task = (void *)ek_init_task,
+	.disable = (void *)ek_disable,
 	.cgroup_init = (void *)ek_cgroup_init,
 	.cgroup_exit = (void *)ek_cgroup_exit,
 	.cgroup_move = (void *)ek_cgroup_move,

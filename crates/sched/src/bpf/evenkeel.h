@@ -204,6 +204,10 @@ struct ek_change {
 	s32 result;
 };
 
+/* Added to the level of a claim: whoever is in the capsule by name keeps his own level when he is moved into
+ * the group. The group of the fallback is of this kind; those of a VM's manager say what a thread does. */
+#define EK_CLAIM_KEEPS 256
+
 /* What a cgroup's subtree belongs to. */
 struct ek_claim {
 	u32 capsule;

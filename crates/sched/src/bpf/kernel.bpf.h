@@ -68,10 +68,11 @@ typedef struct {
 	unsigned int __softirq_pending;
 } irq_cpustat_t;
 
-/* A run queue's clock, and the same without what interrupts and the hypervisor took. */
+/* A run queue's clock, the same without what interrupts and the hypervisor took, and who runs. */
 struct rq {
 	u64 clock;
 	u64 clock_task;
+	struct task_struct *curr;
 };
 
 struct sched_ext_entity {
@@ -159,7 +160,7 @@ struct sched_ext_ops {
 	void (*cpu_online)(s32 cpu);
 	void (*cpu_offline)(s32 cpu);
 	s32 (*init_task)(struct task_struct *p, struct scx_init_task_args *args);
-	void (*enable)(struct task_struct *p);
+	void (*disable)(struct task_struct *p);
 	s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
 	void (*cgroup_exit)(struct cgroup *cgrp);
 	void (*cgroup_move)(struct task_struct *p, struct cgroup *from, struct cgroup *to);

@@ -57,7 +57,8 @@ static __noinline int place_by_group(struct cgroup *group, struct task *task, bo
 			task->capsule = claim->capsule & EK_MASK;
 			task->level = claim->level & (EK_LEVELS - 1);
 			task->by_group = 1;
-		} else if (moved && claim->capsule == task->capsule) {
+		} else if (moved && claim->capsule == task->capsule &&
+			   !(claim->level & EK_CLAIM_KEEPS)) {
 			task->level = claim->level & (EK_LEVELS - 1);
 		}
 	}

@@ -12,7 +12,8 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use super::error::ScxError;
 use super::intf::{
-    self, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkServer, EkSwitches,
+    self, EK_CLAIM_KEEPS, EkCapsule, EkChange, EkClaim, EkControl, EkCpu, EkPlace, EkServer,
+    EkSwitches,
 };
 use super::object::Loaded;
 use super::raw;
@@ -251,7 +252,7 @@ impl Loaded {
         let bytes = self.claims.lookup(&group.to_ne_bytes(), MapFlags::ANY);
         let bytes = bytes.map_err(map_error("look up a claim"))?;
         let claim: Option<EkClaim> = bytes.as_deref().and_then(raw::value);
-        Ok(claim.map(|claim| (claim.capsule, claim.level)))
+        Ok(claim.map(|claim| (claim.capsule, claim.level & !EK_CLAIM_KEEPS)))
     }
 
     /// Gives up every claim of a slot, whoever made it.

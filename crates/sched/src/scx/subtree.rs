@@ -14,6 +14,7 @@ use evenkeel_model::{CapsuleName, CpuSet, Reservation, Role, Span};
 use super::control::{Place, Slot};
 use super::enforcer::{OUTSIDE, ScxEnforcer, level};
 use super::error::ScxError;
+use super::intf;
 use super::object::Loaded;
 use super::running;
 use crate::quota::FALLBACK_WEIGHT;
@@ -48,7 +49,7 @@ impl ScxEnforcer {
     ) -> Result<(), EnforcerError> {
         let Some(fallback) = &self.fallback else { return Ok(()) };
         let level = level(Role::Vmm);
-        loaded.claim(fallback.number(name)?, Some((slot, level)))?;
+        loaded.claim(fallback.number(name)?, Some((slot, level | intf::EK_CLAIM_KEEPS)))?;
         for tid in fallback.members(name)? {
             self.place_by_group(loaded, tid, Place { slot, level, by_group: true })?;
         }
