@@ -32,7 +32,8 @@ fn hazard_05_the_least_urgent_has_its_turn() {
     sleep(SECOND);
     let time = || process::cpu_time(patient.pid().leader()).unwrap();
     let before = time();
-    sleep(Duration::from_millis(2_500));
+    // Two turns: of the first, part may have been had before.
+    sleep(Duration::from_secs(5));
     let had = time() - before;
     eprintln!("had {had}");
     // A turn of 5 ms.
