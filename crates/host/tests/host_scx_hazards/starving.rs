@@ -17,8 +17,10 @@ use crate::{SECOND, SETTLE, both};
 /// Two threads of one capsule, one more urgent than the other, that both always want its CPU.
 pub fn urgent_and_patient(scx: &Scx) -> (CapsuleName, Helper, Helper) {
     let name = scx.create("a", 95_000, 100, "1");
+    // It has begun before the other: whoever waits for a file in each of its turns begins for minutes.
+    let patient = scx.inside(&name, Role::Vmm, SPIN);
+    sleep(SETTLE);
     let urgent = scx.inside(&name, Role::Vcpu, SPIN);
-    let patient = scx.inside(&name, Role::Vmm, "while :; do :; done");
     (name, urgent, patient)
 }
 
@@ -32,8 +34,7 @@ fn hazard_05_the_least_urgent_has_its_turn() {
     sleep(SECOND);
     let time = || process::cpu_time(patient.pid().leader()).unwrap();
     let before = time();
-    // Two turns: of the first, part may have been had before.
-    sleep(Duration::from_secs(5));
+    sleep(Duration::from_millis(2_500));
     let had = time() - before;
     eprintln!("had {had}");
     // A turn of 5 ms.
