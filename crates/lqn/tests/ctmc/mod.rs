@@ -266,7 +266,8 @@ pub fn solve(model: &Model) -> Option<Exact> {
     Some(exact)
 }
 
-/// Gauss-Seidel on the balance equations.
+/// Gauss-Seidel on the balance equations, half a step at a time: whole steps go round in circles where all
+/// paths back to a state have the same length.
 fn stationary(arcs: &[Vec<(usize, f64)>]) -> Vec<f64> {
     let n = arcs.len();
     let mut into: Vec<Vec<(usize, f64)>> = vec![Vec::new(); n];
@@ -284,15 +285,15 @@ fn stationary(arcs: &[Vec<(usize, f64)>]) -> Vec<f64> {
         let mut change: f64 = 0.0;
         for i in 0..n {
             let flow: f64 = into[i].iter().map(|&(from, rate)| p[from] * rate).sum();
-            let new = if out[i] > 0.0 { flow / out[i] } else { p[i] };
+            let new = if out[i] > 0.0 { (flow / out[i] + p[i]) / 2.0 } else { p[i] };
             change = change.max((new - p[i]).abs());
             p[i] = new;
         }
         let sum: f64 = p.iter().sum();
         p.iter_mut().for_each(|x| *x /= sum);
         if change < 1e-13 {
-            break;
+            return p;
         }
     }
-    p
+    panic!("no stationary distribution of {n} states was found");
 }
