@@ -22,33 +22,23 @@ pub struct Done {
     pub elapsed_ns: u64,
 }
 
-/// Computes until the end.
-pub fn spin(window: Window) -> anyhow::Result<Done> {
-    let mut count = 0;
-    while now() < window.end {
-        count += 1;
-    }
-    Ok(Done { count, executed_ns: executed(), elapsed_ns: now() - window.start })
-}
-
 /// Periods of work between two rests.
 const ROUND: u64 = 50;
 
-/// Computes until the end; after every fifty periods it sleeps for two and a bit, so that its server
-/// begins anew: with a whole budget, no debt, and a deadline that is known from outside.
-pub fn spin_in_rounds(period: u64, window: Window) -> anyhow::Result<Done> {
-    let (mut count, mut rest_at) = (0, window.start + ROUND * period);
-    loop {
-        let time = now();
-        if time >= window.end {
-            break;
-        }
-        if time >= rest_at {
-            let rested = time + 2 * period + period / 5;
-            rest_at = rested + ROUND * period;
-            sleep_until(rested);
+/// Computes until the end. In a server of this `period` it sleeps after every fifty for two and a bit, so
+/// that the server begins anew: with a whole budget, no debt, and a deadline that is known from outside.
+pub fn spin(period: Option<u64>, window: Window) -> anyhow::Result<Done> {
+    let (mut count, mut round_began) = (0, window.start);
+    let mut time = now();
+    while time < window.end {
+        if let Some(period) = period
+            && time >= round_began + ROUND * period
+        {
+            round_began = time + 2 * period + period / 5;
+            sleep_until(round_began);
         }
         count += 1;
+        time = now();
     }
     Ok(Done { count, executed_ns: executed(), elapsed_ns: now() - window.start })
 }

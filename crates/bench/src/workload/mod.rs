@@ -39,10 +39,10 @@ pub fn main(words: &[&str]) -> anyhow::Result<()> {
         set_affinity(current_tid(), &cpus).context("pinning a workload")?;
     }
     match what {
-        ["spin"] => in_window(load::spin),
+        ["spin"] => in_window(|window| load::spin(None, window)),
         ["spin", period] => {
             let period = number(period)?;
-            in_window(|window| load::spin_in_rounds(period, window))
+            in_window(|window| load::spin(Some(period), window))
         }
         ["periodic", work, period] => {
             let (work, period) = (number(work)?, number(period)?);
